@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
@@ -73,6 +74,28 @@ class EvidenceRef(msgspec.Struct, frozen=True):
     kind: str
     name: str
     sha256: str = ""
+
+
+class Capture(msgspec.Struct, frozen=True, kw_only=True):
+    """The exact bytes that a source answered with, and what was asked for. `at` is UTC."""
+
+    source: str
+    name: str
+    scope: str
+    request: dict[str, str]
+    status: int
+    at: datetime
+    body: bytes
+
+    @property
+    def sha256(self) -> str:
+        """Return the SHA-256 of the body in hex: its address in the content store."""
+        return hashlib.sha256(self.body).hexdigest()
+
+    @property
+    def ref(self) -> EvidenceRef:
+        """Return the reference by which a result cites these bytes."""
+        return EvidenceRef(kind="capture", name=self.name, sha256=self.sha256)
 
 
 class ScopeCoverage(msgspec.Struct, frozen=True, kw_only=True):
