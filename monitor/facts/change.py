@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -95,3 +96,63 @@ class ChangeSession(msgspec.Struct, frozen=True, kw_only=True):
     chain_end: Unknown | None = None
     exchange_visible: bool = False
     """Whether the logs of the moment at which the session started were read whole: then an absent exchange is proof."""
+
+    def story(self, accused: Collection[str] = ()) -> dict[str, Any]:
+        """Return who, from where, with which credentials, and what was done in order, as plain data for a result.
+
+        `accused` are the ids of the writes that fail; the others are told apart.
+        """
+        return {
+            "account": self.account,
+            "actor": _who(self.actor),
+            "person": _person(self),
+            "session_started": self.actor.session_started,
+            "from": sorted({w.source_ip for w in self.writes if w.source_ip}),
+            "user_agents": sorted({w.user_agent for w in self.writes if w.user_agent}),
+            "credentials": [_issued(exchange) for exchange in self.chain],
+            "credentials_unknown": self.chain_end.reason if self.chain_end else "",
+            "writes": [_done(write, write.id in accused) for write in self.writes],
+        }
+
+    def references(self) -> tuple[EvidenceRef, ...]:
+        """Return the log objects that hold the session's writes and its chain of credentials, each once, by name."""
+        found = {e.evidence.name: e.evidence for e in (*self.writes, *self.chain) if e.evidence}
+        return tuple(found[name] for name in sorted(found))
+
+
+def _who(actor: Actor) -> dict[str, Any]:
+    shown = ("kind", "name", "account", "session_name", "human", "via", "federated_by", "source_identity", "on_behalf_of")
+    return {name: value for name in shown if (value := getattr(actor, name))} | (
+        {} if actor.mfa is None else {"mfa": actor.mfa}
+    )
+
+
+def _person(session: ChangeSession) -> str:
+    """Return who seems to sit behind the session: the nearest to the origin that is a person; empty if none is known."""
+    for exchange in reversed(session.chain):
+        if exchange.source.human:
+            return exchange.source.on_behalf_of or exchange.source.session_name or exchange.source.name
+        if exchange.kind == "saml":
+            return exchange.session_name or exchange.subject
+    actor = session.actor
+    if actor.source_identity:
+        return actor.source_identity
+    return (actor.on_behalf_of or actor.session_name or actor.name) if actor.human else ""
+
+
+def _issued(exchange: TokenExchange) -> dict[str, Any]:
+    shown = ("time", "kind", "target", "issuer", "subject", "audience", "session_name", "source_ip", "access_key", "id")
+    return {name: value for name in shown if (value := getattr(exchange, name))} | {"by": exchange.source.name}
+
+
+def _done(write: ChangeEvent, accused: bool) -> dict[str, Any]:
+    return {
+        "time": write.time,
+        "action": write.action,
+        "what": list(write.what),
+        "region": write.region,
+        "severity": write.severity.value,
+        "accused": accused,
+        "id": write.id,
+        "object": write.evidence.name if write.evidence else "",
+    }

@@ -1,0 +1,1 @@
+"""Pure decoding: a provider's bytes to facts. No I/O, no clock."""

@@ -1,0 +1,470 @@
+"""One CloudTrail record to facts: what kind of record it is, who acted, what was written, which credentials were issued.
+
+Pure. The order of questions is design section 6.1: not a change; failed; the provider's own service; else a write.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from monitor.decode import aws_catalogue as names
+from monitor.decode.cloudtrail_wire import ABSENT, Wide, wide
+from monitor.errors import Malformed
+from monitor.facts.change import Actor, ChangeEvent, TokenExchange
+from monitor.model import EvidenceRef
+
+PROVIDER = "aws"
+
+
+class Kind(StrEnum):
+    """What a record is. Only `write` is judged; `service` passes; the rest are not changes."""
+
+    READ = "read"
+    CREDENTIALS = "credentials"
+    DATA = "data"
+    TELEMETRY = "telemetry"
+    DRY_RUN = "dry-run"
+    ATTEMPT = "attempt"
+    SERVICE = "service"
+    WRITE = "write"
+
+
+WHY = {
+    Kind.READ: "read-only call",
+    Kind.CREDENTIALS: "sign-in or issuing of credentials",
+    Kind.DATA: "data-plane call",
+    Kind.TELEMETRY: "telemetry that an agent reports of its own instance",
+    Kind.DRY_RUN: "dry run",
+    Kind.ATTEMPT: "failed: an attempt, not a change",
+    Kind.SERVICE: "the provider's own service acted",
+    Kind.WRITE: "write",
+}
+
+
+class Issuer(msgspec.Struct, gc=False):
+    """The role or user whose credentials a session carries."""
+
+    type: str | None = None
+    arn: str | None = None
+    userName: str | None = None
+
+
+class Attributes(msgspec.Struct, gc=False):
+    """When a session began and whether with a second factor."""
+
+    creationDate: str | None = None
+    mfaAuthenticated: str | None = None
+
+
+class Federation(msgspec.Struct, gc=False):
+    """By which provider a session was federated; present and empty on most sessions."""
+
+    federatedProvider: str | None = None
+
+
+class SessionContext(msgspec.Struct, gc=False):
+    """https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html"""
+
+    sessionIssuer: Issuer | None = None
+    webIdFederationData: Federation | None = None
+    attributes: Attributes | None = None
+    sourceIdentity: str | None = None
+
+
+class OnBehalfOf(msgspec.Struct, gc=False):
+    """The Identity Center user on whose behalf a session acts."""
+
+    userId: str | None = None
+
+
+class Identity(msgspec.Struct, gc=False):
+    """`userIdentity`. Every member can be missing."""
+
+    type: str | None = None
+    principalId: str | None = None
+    arn: str | None = None
+    accountId: str | None = None
+    accessKeyId: str | None = None
+    userName: str | None = None
+    sessionContext: SessionContext | None = None
+    invokedBy: str | None = None
+    identityProvider: str | None = None
+    onBehalfOf: OnBehalfOf | None = None
+
+
+_identity = msgspec.json.Decoder(Identity | None).decode
+_any = msgspec.json.Decoder().decode
+_ERRORS = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+
+
+def identity_of(raw: msgspec.Raw | bytes) -> Identity:
+    """Return the decoded `userIdentity`; empty where it is absent or null. Raises Malformed if it is something else."""
+    if not raw:
+        return Identity()
+    try:
+        return _identity(raw) or Identity()
+    except _ERRORS as wrong:
+        raise Malformed(f"userIdentity: {str(wrong)[:160]}") from wrong
+
+
+class Record(msgspec.Struct, gc=False):
+    """A record with its identity decoded and its kind told."""
+
+    body: bytes
+    wide: Wide
+    identity: Identity
+    kind: Kind
+    account: str
+
+
+def record(body: bytes, decoded: Wide | None = None, account: str = "") -> Record:
+    """Return one record, classified. `account` is used where the record names none. Raises Malformed."""
+    decoded = decoded or wide(body)
+    if not decoded.eventName or not decoded.eventSource:
+        raise Malformed("eventName or eventSource is missing")
+    identity = identity_of(decoded.userIdentity)
+    return Record(
+        body, decoded, identity, kind_of(decoded, identity), decoded.recipientAccountId or identity.accountId or account
+    )
+
+
+def kind_of(decoded: Wide, identity: Identity) -> Kind:
+    """Return what kind of record this is; the first question that is answered with yes decides."""
+    name, source = decoded.eventName, decoded.eventSource
+    if (name in names.ISSUING and source in names.ISSUERS) or (
+        name in names.SIGN_IN_NAMES and source in names.SIGN_IN or decoded.eventType == "AwsConsoleSignIn"
+    ):
+        return Kind.CREDENTIALS
+    if decoded.readOnly or (decoded.readOnly is None and _reads(name)):
+        return Kind.READ
+    if _is_data(decoded):
+        return Kind.DATA
+    if decoded.errorCode:
+        return Kind.DRY_RUN if decoded.errorCode.endswith("DryRunOperation") else Kind.ATTEMPT
+    if name in names.TELEMETRY.get(source, ()) and _is_instance(identity):
+        return Kind.TELEMETRY
+    if decoded.eventType == "AwsServiceEvent" or is_service(identity):
+        return Kind.SERVICE
+    return Kind.WRITE
+
+
+def _reads(name: str) -> bool:
+    return any(name.startswith(first) and not name[len(first) : len(first) + 1].islower() for first in names.READS)
+
+
+def _is_data(decoded: Wide) -> bool:
+    # A record that contradicts itself is not excused. https://docs.aws.amazon.com/awscloudtrail/latest/userguide/
+    # cloudtrail-event-reference-record-contents.html (eventCategory: Management, Data, NetworkActivity)
+    category, management = decoded.eventCategory, decoded.managementEvent
+    if management is None and not category:
+        return decoded.eventName in names.DATA.get(decoded.eventSource, ()) or decoded.eventType == "AwsVpceEvent"
+    if category in ("Data", "NetworkActivity"):
+        return management is not True
+    return management is False and not category
+
+
+def _is_instance(identity: Identity) -> bool:
+    """Return whether the session is one that EC2 gave to an instance: EC2 names it after the instance."""
+    return identity.type == "AssumedRole" and bool(_INSTANCE.fullmatch(_session_name(identity)))
+
+
+_INSTANCE = re.compile(r"m?i-[0-9a-f]{8,17}")
+_SERVICE_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/aws-service-role/[^/]+/[^/]+")
+
+
+def is_service(identity: Identity) -> bool:
+    """Return whether AWS itself acted: as a service, or through a service-linked role, known by its reserved path.
+
+    `invokedBy` excuses nobody. https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create-service-linked-role.html
+    """
+    if identity.type == "AWSService":
+        return True
+    issuer = identity.sessionContext and identity.sessionContext.sessionIssuer
+    return bool(
+        identity.type == "AssumedRole"
+        and issuer
+        and issuer.type == "Role"
+        and issuer.arn
+        and _SERVICE_ROLE.fullmatch(issuer.arn)
+    )
+
+
+_ROLE = re.compile(r"arn:(aws[a-z-]*):iam::(\d{12}):role/(?:[^/]+/)*([^/]+)")
+_SESSION = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([^/]+)/([^/]+)")
+_CONSOLE = re.compile(
+    r"console\.(?:[a-z0-9.-]+\.)?amazonaws\.com|signin\.amazonaws\.com|\[?S3Console|AWS CloudWatch Console|Mozilla/|AWS Internal"
+)
+
+
+def _session_name(identity: Identity) -> str:
+    matched = _SESSION.fullmatch(identity.arn or "")
+    if matched:
+        return matched[4]
+    return (identity.principalId or "").partition(":")[2]
+
+
+def actor_of(identity: Identity, *, console: bool = False, user_agent: str = "") -> Actor:
+    """Return who acted, in neutral words. Raises Malformed where the identity contradicts itself."""
+    context = identity.sessionContext or SessionContext()
+    issuer = context.sessionIssuer or Issuer()
+    attributes = context.attributes or Attributes()
+    principals: list[str] = []
+    if identity.arn:
+        principals.append(identity.arn)
+    role = issuer.arn if issuer.type == "Role" and issuer.arn else ""
+    if identity.type == "AssumedRole" and role:
+        one, other = _ROLE.fullmatch(role), _SESSION.fullmatch(identity.arn or "")
+        if identity.arn and (not one or not other or one.groups() != other.groups()[:3]):
+            raise Malformed("userIdentity: the session and its role do not belong together")
+        principals.append(role)
+    return Actor(
+        kind=identity.type or "unknown",
+        name=identity.arn or identity.userName or identity.principalId or identity.invokedBy or "unknown",
+        account=identity.accountId or "",
+        principals=tuple(principals),
+        principal_id=identity.principalId or "",
+        access_key=identity.accessKeyId or "",
+        session_name=_session_name(identity),
+        session_started=moment(attributes.creationDate) if attributes.creationDate else None,
+        federated_by=(context.webIdFederationData and context.webIdFederationData.federatedProvider) or "",
+        service=(identity.invokedBy or "aws") if is_service(identity) else "",
+        via=identity.invokedBy or "",
+        source_identity=context.sourceIdentity or "",
+        on_behalf_of=(identity.onBehalfOf and identity.onBehalfOf.userId) or "",
+        human=_human(identity, role, console, user_agent),
+        mfa={"true": True, "false": False}.get(attributes.mfaAuthenticated or ""),
+    )
+
+
+def _human(identity: Identity, role: str, console: bool, user_agent: str) -> str:
+    """Return why a person is to be seen behind this, or nothing. A user agent may incriminate, never exculpate."""
+    if identity.type == "Root":
+        return "root user"
+    if console or identity.invokedBy == "signin.amazonaws.com":
+        return "from the console"
+    if not identity.invokedBy and _CONSOLE.match(user_agent):
+        return "console user agent"
+    if "/aws-reserved/sso.amazonaws.com/" in role or "/AWSReservedSSO_" in role:
+        return "single sign-on"
+    if identity.onBehalfOf and identity.onBehalfOf.userId:
+        return "on behalf of an Identity Center user"
+    if identity.type == "IAMUser":
+        return "user with keys of its own"
+    return ""
+
+
+def moment(text: str) -> datetime | None:
+    """Return the time that a text names, UTC; None where it names none or has no zone."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else None
+
+
+def _when(decoded: Wide) -> datetime:
+    found = moment(decoded.eventTime)
+    if found is None:
+        raise Malformed("eventTime is missing or not a time in UTC")
+    return found
+
+
+def event_id(item: Record) -> str:
+    """Return the record's id by which deliveries are deduplicated; a digest of its bytes where AWS gave none."""
+    return item.wide.eventID or "sha256:" + hashlib.sha256(item.body).hexdigest()
+
+
+def event(
+    item: Record, *, region: str = "", log_object: EvidenceRef | None = None, blinds: str | None = None
+) -> ChangeEvent:
+    """Return a write as a fact. Raises Malformed where who or when cannot be told apart from nonsense."""
+    decoded = item.wide
+    agent = decoded.userAgent or ""
+    console = bytes(decoded.sessionCredentialFromConsole).strip(b'"') == b"true"
+    service = decoded.eventSource.removesuffix(".amazonaws.com")
+    return ChangeEvent(
+        id=event_id(item),
+        time=_when(decoded),
+        provider=PROVIDER,
+        account=item.account,
+        region=decoded.awsRegion or region,
+        action=f"{service}:{decoded.eventName}",
+        actor=actor_of(item.identity, console=console, user_agent=agent),
+        what=targets(decoded),
+        source_ip=decoded.sourceIPAddress or "",
+        user_agent=agent,
+        severity=names.severity(service, decoded.eventName),
+        blinds=blinding(decoded) if blinds is None else blinds,
+        evidence=log_object,
+    )
+
+
+def blinding(decoded: Wide, log_buckets: frozenset[str] = frozenset()) -> str:
+    """Return how a call can blind the audit log, or nothing."""
+    direct = names.BLINDING.get(decoded.eventSource, {}).get(decoded.eventName, "")
+    if direct or not log_buckets or decoded.eventSource != "s3.amazonaws.com":
+        return direct
+    effect = names.BLINDING_BUCKET.get(decoded.eventName, "")
+    return effect if effect and not log_buckets.isdisjoint(targets(decoded)) else ""
+
+
+class _Targets(msgspec.Struct, gc=False):
+    bucketName: msgspec.Raw = ABSENT
+    functionName: msgspec.Raw = ABSENT
+    cluster: msgspec.Raw = ABSENT
+    service: msgspec.Raw = ABSENT
+    roleName: msgspec.Raw = ABSENT
+    userName: msgspec.Raw = ABSENT
+    groupName: msgspec.Raw = ABSENT
+    groupId: msgspec.Raw = ABSENT
+    policyArn: msgspec.Raw = ABSENT
+    policyName: msgspec.Raw = ABSENT
+    instanceId: msgspec.Raw = ABSENT
+    stackName: msgspec.Raw = ABSENT
+    family: msgspec.Raw = ABSENT
+    name: msgspec.Raw = ABSENT
+    trailName: msgspec.Raw = ABSENT
+    keyId: msgspec.Raw = ABSENT
+    secretId: msgspec.Raw = ABSENT
+    parameterName: msgspec.Raw = ABSENT
+    dBInstanceIdentifier: msgspec.Raw = ABSENT
+    cacheClusterId: msgspec.Raw = ABSENT
+    tableName: msgspec.Raw = ABSENT
+    repositoryName: msgspec.Raw = ABSENT
+    hostedZoneId: msgspec.Raw = ABSENT
+    resourceArn: msgspec.Raw = ABSENT
+
+
+_targets = msgspec.json.Decoder(_Targets | None).decode
+
+
+def targets(decoded: Wide) -> tuple[str, ...]:
+    """Return the names of what a call was aimed at, as its request gives them; each at most 256 characters."""
+    if not decoded.requestParameters:
+        return ()
+    try:
+        request = _targets(decoded.requestParameters)
+    except _ERRORS:
+        return ()
+    found: list[str] = []
+    for field in _Targets.__struct_fields__:
+        raw = getattr(request, field, ABSENT)
+        if raw:
+            text = bytes(raw)
+            if text[:1] == b'"':
+                found.append(str(_any(text))[:256])
+    return tuple(found)
+
+
+class _Credentials(msgspec.Struct, gc=False):
+    accessKeyId: str = ""
+    expiration: str = ""
+
+
+class _AssumedUser(msgspec.Struct, gc=False):
+    assumedRoleId: str = ""
+    arn: str = ""
+
+
+class _Answer(msgspec.Struct, gc=False):
+    credentials: _Credentials | None = None
+    assumedRoleUser: _AssumedUser | None = None
+    subjectFromWebIdentityToken: str = ""
+    audience: str = ""
+    provider: str = ""
+    subject: str = ""
+    issuer: str = ""
+
+
+class _Request(msgspec.Struct, gc=False):
+    roleArn: str = ""
+    roleSessionName: str = ""
+    durationSeconds: int | None = None
+    name: str = ""
+
+
+_answer = msgspec.json.Decoder(_Answer | None).decode
+_request = msgspec.json.Decoder(_Request | None).decode
+_KINDS = {
+    "AssumeRoleWithWebIdentity": "web-identity",
+    "AssumeRoleWithSAML": "saml",
+    "AssumeRole": "role",
+    "AssumeRoot": "role",
+    "GetSessionToken": "session",
+    "GetFederationToken": "federation",
+    "CreateSession": "certificate",
+}
+
+
+def exchange(item: Record, *, log_object: EvidenceRef | None = None) -> TokenExchange | None:
+    """Return the issuing of credentials as a fact; None for sign-ins, failures, and answers without an access key.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/cloudtrail-integration.html. Raises Malformed.
+    """
+    decoded = item.wide
+    kind = _KINDS.get(decoded.eventName)
+    if kind is None or decoded.eventSource not in names.ISSUERS or decoded.errorCode or not decoded.responseElements:
+        return None
+    try:
+        answer = _answer(decoded.responseElements) or _Answer()
+        request = (_request(decoded.requestParameters) if decoded.requestParameters else None) or _Request()
+    except _ERRORS as wrong:
+        raise Malformed(f"{decoded.eventName}: {str(wrong)[:160]}") from wrong
+    if answer.credentials is None or not answer.credentials.accessKeyId:
+        return None
+    when = _when(decoded)
+    source = item.identity
+    if kind == "role" and is_service(source):
+        kind = "service"
+    user = answer.assumedRoleUser or _AssumedUser()
+    expires = _expiry(answer.credentials.expiration, when, request.durationSeconds)
+    return TokenExchange(
+        id=event_id(item),
+        time=when,
+        account=item.account,
+        kind=kind,
+        target=request.roleArn,
+        issuer=_issuer(kind, source, answer),
+        subject=_subject(kind, source, answer),
+        audience=answer.audience,
+        session_name=request.roleSessionName or request.name,
+        source=actor_of(source, user_agent=decoded.userAgent or ""),
+        source_ip=decoded.sourceIPAddress or "",
+        user_agent=decoded.userAgent or "",
+        access_key=answer.credentials.accessKeyId,
+        principal_id=user.assumedRoleId,
+        expires=expires,
+        evidence=log_object,
+    )
+
+
+def _expiry(text: str, when: datetime, seconds: int | None) -> datetime:
+    for form in ("%b %d, %Y, %I:%M:%S %p", "%b %d, %Y %I:%M:%S %p"):
+        try:
+            return datetime.strptime(text + " +0000", form + " %z")
+        except ValueError:
+            continue
+    return moment(text) or when + timedelta(seconds=min(max(seconds or 43200, 900), 129600))
+
+
+def _subject(kind: str, source: Identity, answer: _Answer) -> str:
+    if kind == "web-identity":
+        # The answer's claim is AWS's own reading of the token; userName is the same for GitHub, and the fall-back.
+        return answer.subjectFromWebIdentityToken or source.userName or ""
+    if kind == "saml":
+        return answer.subject or source.userName or ""
+    return ""
+
+
+def _issuer(kind: str, source: Identity, answer: _Answer) -> str:
+    if kind == "web-identity":
+        name = answer.provider or source.identityProvider or ""
+        return name.rpartition("oidc-provider/")[2].removeprefix("https://")
+    if kind == "saml":
+        return answer.issuer or source.identityProvider or ""
+    return ""

@@ -1,0 +1,85 @@
+"""Section `production`: the accounts where every write must be accounted for, and those that are read besides."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from pydantic import Field
+
+from monitor.expected.fields import AccountId, OrganizationId, Region, Text
+from monitor.model import Expectation
+
+
+class AwsAccount(Expectation):
+    """One AWS account, and the regions in which it may do anything."""
+
+    id: AccountId = Field(description="The account number: 12 digits, in quotes")
+    name: Text = Field(description="What people call it; shown in every result")
+    regions: tuple[Region, ...] = Field(
+        min_length=1, description="Regions that are watched. Global services such as IAM are logged in us-east-1"
+    )
+
+
+class AwsEstate(Expectation):
+    """What there is in AWS."""
+
+    organization: OrganizationId | None = Field(
+        default=None, description="The organisation's id, when one trail covers all accounts (AWSLogs/o-…/ACCOUNT/…)"
+    )
+    accounts: tuple[AwsAccount, ...] = Field(
+        min_length=1, description="Production accounts: every write in them must be accounted for"
+    )
+    watched: tuple[AwsAccount, ...] = Field(
+        default=(),
+        description="Accounts that are not production, but through which its credentials or its audit logs pass",
+    )
+
+
+class Production(Expectation):
+    """What is production. A scope is `provider:account:region`, an account's scope `provider:account`."""
+
+    aws: AwsEstate | None = Field(default=None, description="Accounts in AWS")
+
+    def accounts(self) -> tuple[str, ...]:
+        """Return the scopes of all production accounts, as `aws:111122223333`, in the order of the file."""
+        return tuple(f"aws:{account.id}" for account in self._production)
+
+    def scopes(self) -> tuple[str, ...]:
+        """Return the scopes of production, as `aws:111122223333:us-east-1`, in the order of the file."""
+        return _scopes(self._production)
+
+    def watched_accounts(self) -> tuple[str, ...]:
+        """Return the scopes of the accounts that are read but are not production."""
+        return tuple(f"aws:{account.id}" for account in self._watched)
+
+    def watched_scopes(self) -> tuple[str, ...]:
+        """Return the scopes, with region, that are read but are not production."""
+        return _scopes(self._watched)
+
+    def is_production(self, provider: str, account: str) -> bool:
+        """Return whether writes in this account must be accounted for."""
+        return (provider, account) in self._ids
+
+    def name_of(self, provider: str, account: str) -> str:
+        """Return what people call an account, production or watched; its number when it is not declared."""
+        return self._names.get((provider, account), account)
+
+    @property
+    def _production(self) -> tuple[AwsAccount, ...]:
+        return self.aws.accounts if self.aws else ()
+
+    @property
+    def _watched(self) -> tuple[AwsAccount, ...]:
+        return self.aws.watched if self.aws else ()
+
+    @cached_property
+    def _ids(self) -> frozenset[tuple[str, str]]:
+        return frozenset(("aws", account.id) for account in self._production)
+
+    @cached_property
+    def _names(self) -> dict[tuple[str, str], str]:
+        return {("aws", account.id): account.name for account in (*self._watched, *self._production)}
+
+
+def _scopes(accounts: tuple[AwsAccount, ...]) -> tuple[str, ...]:
+    return tuple(f"aws:{account.id}:{region}" for account in accounts for region in account.regions)

@@ -1,0 +1,1 @@
+"""I/O: a package a provider. Reads, captures, decodes, and reports coverage."""

@@ -1,0 +1,1 @@
+"""AWS: the trail's log files and the trail's settings."""

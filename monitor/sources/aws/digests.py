@@ -1,0 +1,156 @@
+"""The trail's digest files: read those that are due, and judge the chain against the log objects that were read."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import msgspec
+
+from monitor.decode.cloudtrail_digest import DigestObject, expected_hashes, verify_chain
+from monitor.errors import SourceError
+from monitor.facts.audit_log import LogChain
+from monitor.model import Capture, CoverageStatus, ScopeCoverage, Window
+from monitor.sources.aws import layout
+from monitor.sources.objects import Location, connect
+from monitor.sources.ports import Collected, Memory, Progress
+
+NAME = "aws.digests"
+PublicKeys = Callable[[str, str, Window], tuple[Mapping[str, bytes], Sequence[Capture]]]
+"""Given account, region and window: the keys by fingerprint, as DER, and what was captured. Raises SourceError."""
+
+
+class Due(Protocol):
+    """What is asked of a scope here."""
+
+    name: str
+    account: str
+    region: str
+    window: Window
+    failed: list[tuple[str, str, str, str]]
+
+
+class DigestReader:
+    """Reads the digests of the hours that ended since the last sweep, and one before them for the link."""
+
+    def __init__(self, logs: Location, organization: str | None, public_keys: PublicKeys) -> None:
+        self.logs = logs
+        self.organization = organization
+        self.public_keys = public_keys
+
+    def collect(
+        self, scopes: Sequence[Due], marks: Mapping[str, datetime], memory: Memory, answer: Collected, progress: Progress
+    ) -> dict[str, int]:
+        """Add a LogChain, coverage, captures and marks of every scope to the answer; return how many digests each has."""
+        read: dict[str, str | None] = {o.key: o.content_sha256 or None for o in answer.objects}
+        counts: dict[str, int] = {}
+        for number, scope in enumerate(scopes):
+            progress("verifying the digest chain", number, len(scopes))
+            counts[scope.name] = self._scope(scope, marks, memory, read, answer)
+        progress("verifying the digest chain", len(scopes), len(scopes))
+        return counts
+
+    def _scope(
+        self,
+        scope: Due,
+        marks: Mapping[str, datetime],
+        memory: Memory,
+        read: Mapping[str, str | None],
+        answer: Collected,
+    ) -> int:
+        start = marks.get(f"{NAME}|{scope.name}") or _hour(scope.window.start)
+        window = Window(start, max(start, _hour(scope.window.end)))
+        if window.end <= window.start:
+            answer.facts.append(LogChain(scope=scope.name, source=NAME, window=window))
+            return 0
+        try:
+            digests = self._read(scope, window)
+        except SourceError as failed:
+            status = CoverageStatus.DENIED if type(failed).__name__ == "Denied" else CoverageStatus.PARTIAL
+            answer.coverage.append(
+                ScopeCoverage(
+                    scope=scope.name, source=NAME, status=status, window=window, reason=failed.what, grant=failed.todo
+                )
+            )
+            return 0
+        keys: Mapping[str, bytes] = {}
+        reason = ""
+        if digests:
+            try:
+                keys, captures = self.public_keys(scope.account, scope.region, window)
+                answer.captures += captures
+            except SourceError as failed:
+                reason = failed.what
+        named = expected_hashes(digests)
+        known = _by_place(named, read)
+        lacking = [key for key in named if key not in known]
+        if lacking:
+            known |= {key: digest or None for key, digest in memory.content_hashes([_place(k) for k in lacking]).items()}
+        chain = verify_chain(scope.name, window, digests, keys, known)
+        body = b"".join(map(_archived, digests))
+        if digests:
+            capture = Capture(
+                source=NAME,
+                name="cloudtrail:digests",
+                scope=scope.name,
+                request={"from": window.start.isoformat(), "to": window.end.isoformat()},
+                status=200,
+                at=window.end,
+                body=body,
+            )
+            answer.captures.append(capture)
+            chain = msgspec.structs.replace(chain, evidence=(*chain.evidence, capture.ref))
+        answer.facts.append(chain)
+        broken = [f"{p.name}: {p.kind}: {p.detail}" for p in chain.problems]
+        answer.coverage.append(
+            ScopeCoverage(
+                scope=scope.name,
+                source=NAME,
+                status=CoverageStatus.PARTIAL if broken or chain.unproven or reason else CoverageStatus.COMPLETE,
+                window=window,
+                reason=reason or (f"{len(broken)} breaks in the chain" if broken else "; ".join(u.reason for u in chain.unproven)),
+                grant=next((u.grant for u in chain.unproven if u.grant), ""),
+                counts={"digests": chain.digests, "files": chain.files, "files_verified": chain.files_verified},
+                gaps=tuple(broken),
+            )
+        )
+        answer.marks[f"{NAME}|{scope.name}"] = window.end
+        answer.blind += [(scope.account, p.start, p.end) for p in chain.problems if p.start and p.end]
+        return chain.digests
+
+    def _read(self, scope: Due, window: Window) -> list[DigestObject]:
+        store = connect(self.logs)
+        prefix = f"{layout.digests(self.organization, scope.account)}{scope.region}/"
+        found: list[DigestObject] = []
+        # A digest stands in the folder of the day on which it was delivered, up to an hour or so after its end.
+        for day in layout.days(window.start.date(), (window.end + timedelta(hours=3)).date()):
+            for info in store.list(prefix + day):
+                end = layout.digest_end(info.key)
+                if end is None or not window.start <= end <= window.end:
+                    continue
+                try:
+                    body, metadata = store.read_with_metadata(info.key)
+                    signature = metadata.get("signature")
+                    found.append(DigestObject(bucket=self.logs.bucket, key=info.key, body=body, signature=signature))
+                except SourceError as failed:
+                    found.append(DigestObject(bucket=self.logs.bucket, key=info.key, error=failed.what))
+        return found
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def _place(key: str) -> str:
+    return key[max(0, key.find("AWSLogs/")) :]
+
+
+def _by_place(named: Mapping[str, str], read: Mapping[str, str | None]) -> dict[str, str | None]:
+    return {key: read[_place(key)] for key in named if _place(key) in read}
+
+
+def _archived(digest: DigestObject) -> bytes:
+    line = {"key": digest.key, "signature": digest.signature, "error": digest.error, "body": base64.b64encode(digest.body).decode()}
+    return msgspec.json.encode(line) + b"\n"

@@ -1,0 +1,81 @@
+"""Outside text in a database column: every string goes in, comes out as it was, and fits an index where it must.
+
+PostgreSQL refuses U+0000 in text (https://www.postgresql.org/docs/current/datatype-character.html), and neither driver
+takes a lone surrogate. Both are written visibly, behind the symbol for null, and read back exactly: a log object whose
+key holds such a character must not be mistaken for another, or read twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+import msgspec
+
+_SIGN = "\u2400"
+_UNSAFE = re.compile("[\0\u2400\ud800-\udfff]")
+_WRITTEN = re.compile(_SIGN + "(?:0|" + _SIGN + "|u([0-9A-F]{4}))")
+_DIGEST_CHARACTERS = 32
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_REPLACEMENT = "\ufffd"
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+
+INDEXED_CHARACTERS = 200
+"""The longest text in an indexed column. A B-tree entry of PostgreSQL holds about 2,700 bytes; two such columns fit."""
+
+
+def stored(text: str) -> str:
+    """Return the text as it is written: U+0000, lone surrogates and the sign itself are escaped; all else is unchanged."""
+    return _UNSAFE.sub(_written, text) if _UNSAFE.search(text) else text
+
+
+def restored(text: str) -> str:
+    """Return the text that `stored` wrote, as it was."""
+    return _WRITTEN.sub(_read, text) if _SIGN in text else text
+
+
+def indexed(text: str) -> str:
+    """Return the text as it is written to an indexed column: over-long text is cut, and ends in a digest of the whole."""
+    safe = stored(text)
+    if len(safe) <= INDEXED_CHARACTERS:
+        return safe
+    return safe[: INDEXED_CHARACTERS - _DIGEST_CHARACTERS - 1] + "…" + digest(text)[:_DIGEST_CHARACTERS]
+
+
+def digest(*parts: str) -> str:
+    """Return the SHA-256 (hex) of the parts, each on a line: the identity of outside text of any length."""
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def encode_json(value: Any) -> bytes:
+    """Return the value as JSON, the same bytes for the same value. A lone surrogate, which UTF-8 lacks, becomes U+FFFD."""
+    try:
+        return _ENCODER.encode(value)
+    except UnicodeEncodeError:
+        return _ENCODER.encode(_encodable(msgspec.to_builtins(value)))
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return _LONE_SURROGATE.sub(_REPLACEMENT, value)
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(item) for item in value]
+    return value
+
+
+def _written(found: re.Match[str]) -> str:
+    character = found[0]
+    if character == "\0":
+        return _SIGN + "0"
+    if character == _SIGN:
+        return _SIGN + _SIGN
+    return f"{_SIGN}u{ord(character):04X}"
+
+
+def _read(found: re.Match[str]) -> str:
+    if found[1]:
+        return chr(int(found[1], 16))
+    return "\0" if found[0][1] == "0" else _SIGN
