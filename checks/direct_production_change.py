@@ -54,7 +54,11 @@ def verdict(write: ChangeEvent, session: ChangeSession, proof: Proof | None, exp
         for change in expect.emergency_changes:
             if change.names(glass.id) and change.covers(write.time):
                 return Outcome.PASS, ChangeClass.EMERGENCY, f"break-glass {glass.id} under emergency change {change.id}"
-        return Outcome.FAIL, ChangeClass.DIRECT, f"break-glass {glass.id} outside any emergency change that was declared"
+        return (
+            Outcome.FAIL,
+            ChangeClass.DIRECT,
+            f"break-glass {glass.id} outside any emergency change that was declared",
+        )
     late = ""
     for standard in expect.standard_changes:
         if standard.matches(principals) and standard.allows(write.action):
@@ -122,12 +126,18 @@ def _account(account: str, expect: Expect, sweep: Sweep, written: int) -> Result
         check=CHECK.id,
         subject=f"{account}:log",
         outcome=Outcome.UNKNOWN if lacking else Outcome.PASS,
-        reason="; ".join(lacking[:5]) if lacking else f"the log of {len(seen)} regions was read whole: {written} writes, each accounted for apart",
+        reason="; ".join(lacking[:5])
+        if lacking
+        else f"the log of {len(seen)} regions was read whole: {written} writes, each accounted for apart",
         severity=CHECK.severity,
         scope=account,
         expected={"regions": [scope.rsplit(":", 1)[1] for scope in scopes], "status": "complete"},
         observed={"counts": dict(sorted(counts.items())), "gaps": [g for c in seen.values() for g in c.gaps][:50]},
-        remedy="; ".join(grants) if grants else "see `monitor evidence coverage` for each object that could not be read" if lacking else "",
+        remedy="; ".join(grants)
+        if grants
+        else "see `monitor evidence coverage` for each object that could not be read"
+        if lacking
+        else "",
     )
 
 

@@ -102,11 +102,20 @@ def evaluate(facts: Iterable[ChangeSession], expect: Expect, sweep: Sweep) -> It
             subject=session.id,
             outcome=proof.outcome,
             reason=f"deploy identity {proof.identity.id}: {proof.reason}",
-            severity=max((w.severity for w in session.writes), key=_urgency, default=CHECK.severity) if failed else CHECK.severity,
-            change_class=ChangeClass.DIRECT if proof.outcome is Outcome.FAIL else ChangeClass.NORMAL if not failed else None,
+            severity=max((w.severity for w in session.writes), key=_urgency, default=CHECK.severity)
+            if failed
+            else CHECK.severity,
+            change_class=ChangeClass.DIRECT
+            if proof.outcome is Outcome.FAIL
+            else ChangeClass.NORMAL
+            if not failed
+            else None,
             actor=session.actor.name,
             scope=f"{session.provider}:{session.account}",
-            expected={"identity": proof.identity.id, "proof": proof.identity.proof.model_dump(mode="json", exclude_none=True)},
+            expected={
+                "identity": proof.identity.id,
+                "proof": proof.identity.proof.model_dump(mode="json", exclude_none=True),
+            },
             observed=observed,
             remedy="" if not failed else proof.grant or CHECK.remedy,
             evidence=session.references(),

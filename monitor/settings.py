@@ -77,7 +77,7 @@ def _location(text: str, info: ValidationInfo) -> str:
     if scheme != "s3":
         raise ValueError(f"{shown(text)} is neither a folder nor a bucket; write a path, or s3://bucket/prefix")
     if wrong := bucket_mistake(bucket):
-        raise ValueError(f"{shown(text)} names the bucket '{bucket}', which {wrong}")
+        raise ValueError(f"{shown(text)} names the bucket {shown(bucket)}, which {wrong}")
     return f"s3://{bucket}/{prefix}".rstrip("/")
 
 
@@ -170,6 +170,9 @@ class AwsSettings(_Section):
         default=None, description="How settings of trails are read; own credentials when it is not given"
     )
     start: Moment = Field(description="Where the first sweep begins, with its zone, as 2026-03-01T00:00:00Z")
+    end: Moment | None = Field(
+        default=None, description="Where the material ends for good, as in an example or an archive that is over"
+    )
 
 
 class Settings(_Section):

@@ -28,7 +28,7 @@ from monitor.decode.cloudtrail_digest_wire import (
 from monitor.facts.audit_log import ChainProblem, LogChain
 from monitor.model import EvidenceRef, Unknown, Window
 
-__all__ = ["DigestObject", "expected_hashes", "verify_chain"]
+__all__ = ["DigestObject", "expected_hashes", "judged_until", "verify_chain"]
 MAX_LISTED = 1000
 DELIVERY = timedelta(hours=1)
 _READ = "make the object readable (s3:GetObject, and kms:Decrypt where it is encrypted), then sweep again"
@@ -60,6 +60,11 @@ def verify_chain(
     digest names and that is absent is missing. A digest may come an hour after its end, so the newest hour is not demanded.
     """
     return _Judge(scope, window, public_keys, log_hashes).judge(digests)
+
+
+def judged_until(window: Window) -> datetime:
+    """Return up to when (UTC) verify_chain demands digests: the next window must begin here, or an hour is never judged."""
+    return max(window.start, (window.end - DELIVERY).replace(minute=0, second=0, microsecond=0))
 
 
 class _Judge:
@@ -283,7 +288,7 @@ class _Judge:
 
     def _tiling(self, spans: list[tuple[datetime, datetime]]) -> None:
         window = self.window
-        demanded = (window.end - DELIVERY).replace(minute=0, second=0, microsecond=0)
+        demanded = judged_until(window)
         if not spans:
             if demanded > window.start:
                 self._problem("gap", self.scope, "no digest at all covers this time", window.start, window.end)

@@ -8,7 +8,7 @@ member through ISA-L, with a bound on the output.
 from __future__ import annotations
 
 import deflate
-from isal import igzip_lib, isal_zlib
+from isal import igzip_lib
 
 from monitor.errors import Malformed
 
@@ -44,7 +44,7 @@ def _members(data: bytes, limit: int) -> bytes:
         member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
         try:
             part = member.decompress(rest, max_length=left + 1)
-        except isal_zlib.IsalError as broken:
+        except igzip_lib.IsalError as broken:
             raise Malformed(f"damaged gzip: {broken}") from broken
         if len(part) > left:
             raise Malformed(f"inflates to more than {limit} bytes")

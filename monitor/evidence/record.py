@@ -31,7 +31,7 @@ def encode_result(result: Result, sweep: Sweep, seq: int) -> tuple[bytes, list[b
         if _needs_care(result):
             result, numbers = _made_plain(result)
         data = _encode(result, sweep, seq, numbers, {})
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise EvidenceError(f"a result of check {result.check!r} cannot be written: {error}", todo=_TODO) from error
     if len(data) <= LARGEST:
         return data, []
@@ -143,7 +143,7 @@ def _needs_care(result: Result) -> bool:
 def _made_plain(result: Result) -> tuple[Result, tuple[str, ...]]:
     """Return the result with JSON values only, and the pointers to the numbers in it that became strings."""
     numbers: list[str] = []
-    built = msgspec.to_builtins(result)
+    built = msgspec.to_builtins(result, str_keys=True)
     plain = {
         name: _plain(value, f"/{name}", numbers if name in ("expected", "observed") else [])
         for name, value in built.items()

@@ -13,10 +13,11 @@ from monitor.example.events import CALLERS, DEPLOYS, SERVICES, STANDING, kind_of
 from monitor.example.records import Session, stamp
 from monitor.example.shapes import event_values
 
-OBJECTS = (330, 190, 260, 320)
+OBJECTS = (240, 135, 195, 240)
 """Quiet objects of each chain, in the order of cast.CHAINS."""
 DEPLOYMENTS = (18, 8, 11, 7)
-MEAN_EVENTS = 10.2
+MEDIAN_EVENTS = 6.4
+SPREAD = 1.75
 MIX = (
     ("worker-read", 30),
     ("task-read", 18),
@@ -36,9 +37,14 @@ WHY = {
     "reads": ("background-reads", NOT_APPLICABLE, "Read-only calls, some of them denied"),
     "data_writes": ("background-data-events", NOT_APPLICABLE, "Writes of S3 objects are data-plane calls"),
     "service_writes": ("background-services", PASS, "AWS services and their linked roles act by themselves"),
+    "service_writes_elsewhere": ("background-services-elsewhere", NOT_APPLICABLE, "The same in the tooling account"),
     "telemetry": ("background-telemetry", NOT_APPLICABLE, "Heartbeats and inventory by instances"),
     "forwarder_writes": ("background-forwarder", PASS, "The declared forwarder does what it is trusted to do"),
-    "exchanges": ("background-exchanges", NOT_APPLICABLE, "Issuing of credentials is kept for session proof, no change"),
+    "exchanges": (
+        "background-exchanges",
+        NOT_APPLICABLE,
+        "Issuing of credentials is kept for session proof, no change",
+    ),
 }
 
 
@@ -60,13 +66,12 @@ def quiet(book: Book) -> None:
 def burst(book: Book, chain: cast.Chain, minute: int, chance: Chance, counts: Counter[str], size: int = 0) -> None:
     """Add a few events by a few callers, delivered in one object `minute` minutes into the month."""
     delivered = cast.MONTH_START + timedelta(minutes=minute)
-    callers = 1 + chance.below(3)
-    weights = [
-        0 if kind == "forwarder-write" and chain.account != cast.PAYMENTS else weight for kind, weight in MIX
-    ]
+    callers = 1 + chance.below(2)
+    weights = [0 if kind == "forwarder-write" and chain.account != cast.PAYMENTS else weight for kind, weight in MIX]
     groups = [MIX[chance.chosen(weights)][0] for _ in range(callers)]
     numbers = {CALLERS[kind]: chance.below(12) for kind in groups}
-    amount = size or max(1, min(160, round(MEAN_EVENTS * 2.0 ** (1.25 * chance.normal()) * 0.66)))
+    amount = size or max(1, min(400, round(MEDIAN_EVENTS * 2.0 ** (SPREAD * chance.normal()))))
+    known = [event_values(chance) for _ in range(2)]
     seconds = sorted(chance.below(570) for _ in range(amount))
     for second in seconds:
         at = delivered - timedelta(seconds=840 - second)
@@ -80,10 +85,11 @@ def burst(book: Book, chain: cast.Chain, minute: int, chance: Chance, counts: Co
             continue
         kind = kind_of(name, chain.account)
         group = CALLERS[name]
-        values = {**event_values(chance), **caller(book.seed, chain, group, numbers[group], minute // 360)}
-        values.update({"time": time, "event": event_id})
+        values = {**chance.pick(known), **caller(book.seed, chain, group, numbers[group], minute // 360)}
+        values.update({"time": time, "event": event_id, "request": chance.uuid()})
         text = kind.formats[bisect(kind.edges, chance.fraction() * kind.edges[-1])] % values
-        counts[kind.counted] += 1
+        outside = kind.counted == "service_writes" and chain.account not in cast.PRODUCTION
+        counts["service_writes_elsewhere" if outside else kind.counted] += 1
         book.put(text, account=chain.account, region=chain.region, time=time, event_id="", delivered=delivered)
 
 
@@ -137,4 +143,3 @@ def deployments(book: Book) -> None:
         "background-tooling-deployments", NOT_APPLICABLE, DIRECT_CHANGE, elsewhere,
         "Releases in the tooling account, which is watched but not production",
     )  # fmt: skip
-

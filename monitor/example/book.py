@@ -123,7 +123,13 @@ class Book:
         return self.add(json.loads(text), delivered=delivered)
 
     def person(
-        self, person: cast.Person, at: datetime, *, account: str = cast.PAYMENTS, role: str = cast.SSO_POWER, **over: Any
+        self,
+        person: cast.Person,
+        at: datetime,
+        *,
+        account: str = cast.PAYMENTS,
+        role: str = cast.SSO_POWER,
+        **over: Any,
     ) -> Session:
         """Sign a person in through single sign-on; the exchange is added to the book."""
         values: dict[str, Any] = {"address": person.address, "agent": cast.CLI, "ends": timedelta(hours=8), **over}
@@ -140,7 +146,15 @@ class Book:
         return session
 
     def deploy(
-        self, account: str, role: str, subject: str, at: datetime, *, told: bool = True, region: str = cast.EAST, **over: Any
+        self,
+        account: str,
+        role: str,
+        subject: str,
+        at: datetime,
+        *,
+        told: bool = True,
+        region: str = cast.EAST,
+        **over: Any,
     ) -> Session:
         """Start a pipeline session by a GitHub Actions token; `told` False leaves the exchange out of the logs."""
         repository = subject.split(":")[1].split("/")[1]

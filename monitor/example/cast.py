@@ -21,8 +21,7 @@ MONTH_END = datetime(2026, 4, 1, tzinfo=UTC)
 ISSUER = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 PAYMENTS_SUBJECT = "repo:example-org/payments:environment:production"
-DATA_SUBJECT = "repo:example-org/data-platform:environment:production"
-HUB_SUBJECT = "repo:example-org/deploy-hub:environment:production"
+DATA_SUBJECT = "repo:example-org/data-platform:ref:refs/heads/main"
 PULL_REQUEST_SUBJECT = "repo:example-org/payments:pull_request"
 
 
@@ -108,7 +107,7 @@ def expected_state() -> dict[str, Any]:
             {
                 "id": "data-deploy",
                 "principals": [role_arn(DATA, "data-deploy")],
-                "proof": {"token": {**token, "subjects": [DATA_SUBJECT, HUB_SUBJECT]}},
+                "proof": {"token": {**token, "subjects": [DATA_SUBJECT]}},
             },
             {
                 "id": "legacy-build",
@@ -135,11 +134,11 @@ def expected_state() -> dict[str, Any]:
             {
                 "id": "EC-2026-014",
                 "ticket": "OPS-4711",
-                "approver": "maria",
+                "approver": "release-manager",
                 "identities": ["platform-oncall"],
                 "from": datetime(2026, 3, 14, 1, tzinfo=UTC),
                 "to": datetime(2026, 3, 14, 4, tzinfo=UTC),
-                "reason": "Card authorisations failed after a certificate expired",
+                "reason": "Payments failed after the connection pool of the ledger database was exhausted",
             }
         ],
         "standard_changes": [
@@ -148,16 +147,16 @@ def expected_state() -> dict[str, Any]:
                 "actions": ["ecs:UpdateService"],
                 "principals": [role_arn(PAYMENTS, "operator")],
                 "runbook": "https://runbooks.example.com/restart-worker",
-                "approved_by": "cab",
+                "approved_by": "change-advisory-board",
                 "review_by": "2026-12-31",
             },
             {
-                "id": "reboot-cache",
+                "id": "rotate-cache",
                 "actions": ["elasticache:RebootCacheCluster"],
                 "principals": [role_arn(PAYMENTS, "operator")],
-                "runbook": "https://runbooks.example.com/reboot-cache",
-                "approved_by": "cab",
-                "review_by": "2026-02-15",
+                "runbook": "https://runbooks.example.com/rotate-cache",
+                "approved_by": "change-advisory-board",
+                "review_by": "2026-01-31",
             },
         ],
         "audit_logs": {

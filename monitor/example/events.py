@@ -23,7 +23,7 @@ SERVICES = ("autoscaling", "ecs", "elasticloadbalancing", "rds", "lambda", "conf
 DEPLOYS = {
     cast.PAYMENTS: ("payments-deploy", cast.PAYMENTS_SUBJECT, "payments"),
     cast.DATA: ("data-deploy", cast.DATA_SUBJECT, "data-platform"),
-    cast.TOOLING: ("pipeline-hub", cast.HUB_SUBJECT, "deploy-hub"),
+    cast.TOOLING: ("pipeline-hub", cast.DATA_SUBJECT, "data-platform"),
 }
 DENIED: dict[str, Any] = {
     "errorCode": "AccessDenied",

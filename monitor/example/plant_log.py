@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from monitor.example import calls, cast
 from monitor.example.book import (
@@ -12,7 +13,6 @@ from monitor.example.book import (
     NOT_APPLICABLE,
     PASS,
     Book,
-    delivery,
     on,
 )
 from monitor.example.calls import Call
@@ -26,7 +26,10 @@ START_LOGGING = Call("cloudtrail", "StartLogging", {"name": TRAIL_ARN})
 SELECTORS = Call(
     "cloudtrail",
     "PutEventSelectors",
-    {"trailName": "payments-data-events", "eventSelectors": [{"readWriteType": "ReadOnly", "includeManagementEvents": False}]},
+    {
+        "trailName": "payments-data-events",
+        "eventSelectors": [{"readWriteType": "ReadOnly", "includeManagementEvents": False}],
+    },
 )
 GAP = (on(11, 1, 28), on(11, 3, 28))
 """Digests of the data account that end in this span are lost: two of them."""
@@ -35,7 +38,12 @@ GAP = (on(11, 1, 28), on(11, 3, 28))
 def blinding(book: Book) -> None:
     """Plant StopLogging by root in the tooling account, and PutEventSelectors by a proven pipeline."""
     root = root_identity(cast.TOOLING, book.chance.access_key(), on(27, 3, 55))
-    over = {"account": cast.TOOLING, "identity": root, "agent": cast.BROWSER, "sessionCredentialFromConsole": "true"}
+    over: dict[str, Any] = {
+        "account": cast.TOOLING,
+        "identity": root,
+        "agent": cast.BROWSER,
+        "sessionCredentialFromConsole": "true",
+    }
     stopped = book.act(None, STOP_LOGGING, on(27, 4, 2), **over)
     started = book.act(None, START_LOGGING, on(27, 4, 6), **over)
     why = "Root stopped the organisation's trail for four minutes; critical wherever it comes from"
@@ -67,7 +75,6 @@ def delivered_oddly(book: Book) -> None:
 def damaged(book: Book) -> None:
     """Plant an object that is cut short, and one with a bad record among good ones."""
     place = (cast.PAYMENTS, cast.EAST, DAMAGED_AT)
-    assert place in book.objects
     book.cut.add(place)
     why = "The object is cut short: what it held is not known, and coverage is not complete"
     book.tell("damaged-object", "error", LOG_INTEGRITY, [], why, objects=[book.key(place)])
@@ -76,7 +83,13 @@ def damaged(book: Book) -> None:
     ids = [book.act(who, call, at + timedelta(minutes=4)) for call in (STOP, INGRESS)]
     direct(book, "bad-record", ids, "A bad record beside them does not keep the good ones from being judged")
     place = book.place(ids[0])
-    bad = {"eventVersion": 1.11, "userIdentity": ["nobody"], "eventTime": {"sometime": True}, "eventName": None, "eventID": 7}
+    bad = {
+        "eventVersion": 1.11,
+        "userIdentity": ["nobody"],
+        "eventTime": {"sometime": True},
+        "eventName": None,
+        "eventID": 7,
+    }
     book.objects[place].insert(1, (stamp(at + timedelta(minutes=4)), dump(bad)))
 
 
@@ -85,14 +98,15 @@ def not_vouched(book: Book) -> None:
     book.unlisted.append((cast.DATA, cast.EAST, *GAP))
     worker = book.person(cast.EMIL, on(11, 2), account=cast.DATA, role=cast.SSO_READER)
     event = book.act(worker, calls.READS[1], on(11, 2, 21), read_only=True)
-    why = "Two digests are missing, 01:27:30 to 03:27:30; the object delivered between them is not vouched for"
-    book.tell("digest-gap", FAIL, LOG_INTEGRITY, [event], why)
+    why = "Two digests are missing, 01:27:30 to 03:27:30; objects delivered between them are not vouched for"
+    offset = timedelta(seconds=next(c.offset for c in cast.CHAINS if c.account == cast.DATA))
+    first, last = on(11, 1) + offset, on(11, 3) + offset
+    lone = [place for place in book.objects if place[:2] == (cast.DATA, cast.EAST) and first <= place[2] < last]
+    book.tell("digest-gap", FAIL, LOG_INTEGRITY, [event], why, objects=sorted(map(book.key, lone)))
     who = book.person(cast.DORA, on(30, 20))
-    kept = book.act(who, calls.READS[2], on(30, 20, 11), read_only=True)
-    gone = book.act(who, calls.WRITES[6], on(30, 20, 12))
-    place = book.place(kept)
-    assert place == book.place(gone) and delivery(on(30, 20, 12)) == place[2]
-    book.dropped[place] = gone
+    kept = book.act(who, calls.READS[2], on(30, 20, 12, 10), read_only=True)
+    gone = book.act(who, calls.WRITES[6], on(30, 20, 12, 40))
+    book.dropped[book.place(kept)] = gone
     why = f"A record (event {gone}) was taken out after delivery: the content is not what the digest signed"
     book.tell("altered-log-file", FAIL, LOG_INTEGRITY, [kept], why)
 

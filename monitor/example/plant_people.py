@@ -10,8 +10,12 @@ from monitor.example.book import DIRECT_CHANGE, FAIL, PASS, Book, on
 from monitor.example.calls import Call
 from monitor.example.records import root_identity, user_identity
 
-REBOOT = Call("elasticache", "RebootCacheCluster", {"cacheClusterId": "sessions-§num§", "cacheNodeIdsToReboot": ["0001"]})
-BUCKET_POLICY = Call("s3", "PutBucketPolicy", {"bucketName": "example-org-data-§acct§", "bucketPolicy": {"Version": "2012-10-17"}})
+REBOOT = Call(
+    "elasticache", "RebootCacheCluster", {"cacheClusterId": "sessions-§num§", "cacheNodeIdsToReboot": ["0001"]}
+)
+BUCKET_POLICY = Call(
+    "s3", "PutBucketPolicy", {"bucketName": "example-org-data-§acct§", "bucketPolicy": {"Version": "2012-10-17"}}
+)
 STOP = Call("ec2", "StopInstances", {"instancesSet": {"items": [{"instanceId": "i-§hex§"}]}, "force": False})
 INGRESS = calls.WRITES[5]
 UNHEARD = Call("quantumledger", "EntangleLedger", {"ledgerName": "settlement", "partner": "shadow", "strength": 11})
@@ -37,9 +41,14 @@ def at_the_console(book: Book) -> None:
     ids = [book.act(who, steps[n % 4], on(20, 9, 5) + timedelta(seconds=47 * n), **CONSOLE) for n in range(40)]
     direct(book, "console-forty-writes", ids, "One person's session at the console, forty writes: one finding")
     who = book.person(cast.BEN, on(20, 13), account=cast.DATA, agent=cast.BROWSER)
-    over = {"identity": who.identity(invokedBy="signin.amazonaws.com"), "agent": "signin.amazonaws.com"}
+    over: dict[str, Any] = {"identity": who.identity(invokedBy="signin.amazonaws.com"), "agent": "signin.amazonaws.com"}
     ids = [book.act(who, BUCKET_POLICY, on(20, 13, 6), **over)]
-    direct(book, "console-invoked-by-signin", ids, "invokedBy signin.amazonaws.com is a person at the console, not a service")
+    direct(
+        book,
+        "console-invoked-by-signin",
+        ids,
+        "invokedBy signin.amazonaws.com is a person at the console, not a service",
+    )
 
 
 def with_keys(book: Book) -> None:
@@ -77,9 +86,27 @@ def in_an_emergency(book: Book) -> None:
 def by_the_catalogue(book: Book) -> None:
     """Plant a standard change, one whose catalogue entry has expired, and another action by the same role."""
     for case, day, call, outcome, why in (
-        ("standard-change", 10, calls.UPDATE_SERVICE, PASS, "restart-worker: a pre-approved action by an allowed role, in date"),
-        ("standard-change-expired", 24, REBOOT, FAIL, "The catalogue entry reboot-cache was due for review on 2026-02-15"),
-        ("standard-change-other-action", 25, STOP, FAIL, "The operator role is allowed to restart workers, not to stop instances"),
+        (
+            "standard-change",
+            10,
+            calls.UPDATE_SERVICE,
+            PASS,
+            "restart-worker: a pre-approved action by an allowed role, in date",
+        ),
+        (
+            "standard-change-expired",
+            24,
+            REBOOT,
+            FAIL,
+            "The catalogue entry rotate-cache was due for review on 2026-01-31",
+        ),
+        (
+            "standard-change-other-action",
+            25,
+            STOP,
+            FAIL,
+            "The operator role is allowed to restart workers, not to stop instances",
+        ),
     ):
         who = book.person(cast.DORA, on(day, 17))
         operator = book.assume(who, cast.PAYMENTS, "operator", f"dora.novak-{day}", on(day, 17, 2))
@@ -103,7 +130,9 @@ def half_told(book: Book) -> None:
     direct(book, "write-without-read-only", ids, "readOnly is absent, and the name does not read: a write")
     who = book.person(cast.EMIL, on(25, 13))
     ids = [book.act(who, UNHEARD, on(25, 13, 4))]
-    direct(book, "unknown-event-name", ids, "No catalogue knows the name; it is a change all the same, of default severity")
+    direct(
+        book, "unknown-event-name", ids, "No catalogue knows the name; it is a change all the same, of default severity"
+    )
 
 
 def hostile(book: Book) -> None:
@@ -117,11 +146,12 @@ def hostile(book: Book) -> None:
     label = Call("ec2", "CreateTags", request, {"_return": True})
     parameter = Call("ssm", "PutParameter", {"name": f"/payments/{HTML}", "description": FORMULA, "overwrite": True})
     ids = [book.act(session, call, on(26, 9, 8)) for call in (label, parameter)]
-    direct(book, "hostile-strings", ids, "Formula, HTML, Slack markup, terminal escape, text override, a 5 KB user agent")
+    direct(
+        book, "hostile-strings", ids, "Formula, HTML, Slack markup, terminal escape, text override, a 5 KB user agent"
+    )
 
 
 def plant(book: Book) -> None:
     """Plant every case of this file."""
     for part in (at_the_console, with_keys, in_an_emergency, by_the_catalogue, half_told, hostile):
         part(book)
-

@@ -28,12 +28,16 @@ def reads(book: Book) -> None:
     """Plant reads: plain, denied, and without the readOnly flag."""
     at = on(3, 9, 10)
     who = book.person(cast.ADA, at, role=cast.SSO_READER)
-    plain = [book.act(who, call, at + timedelta(minutes=2 + n), read_only=True) for n, call in enumerate(calls.READS[:4])]
+    plain = [
+        book.act(who, call, at + timedelta(minutes=2 + n), read_only=True) for n, call in enumerate(calls.READS[:4])
+    ]
     book.tell("read-only", NOT_APPLICABLE, DIRECT_CHANGE, plain, "The calls read and change nothing")
     denied = [book.act(who, call, at + timedelta(minutes=9), read_only=True, **DENIED) for call in calls.READS[4:6]]
     book.tell("read-only-denied", NOT_APPLICABLE, DIRECT_CHANGE, denied, "A read that was denied is still a read")
     bare = [book.act(who, call, at + timedelta(minutes=11), read_only=None) for call in (DESCRIBE, calls.READS[6])]
-    book.tell("read-only-no-flag", NOT_APPLICABLE, DIRECT_CHANGE, bare, "Describe… and List… read, though readOnly is absent")
+    book.tell(
+        "read-only-no-flag", NOT_APPLICABLE, DIRECT_CHANGE, bare, "Describe… and List… read, though readOnly is absent"
+    )
 
 
 def sign_in(book: Book) -> None:
@@ -47,9 +51,15 @@ def sign_in(book: Book) -> None:
     book.tell("sign-in", NOT_APPLICABLE, DIRECT_CHANGE, [login], "Signing in at the console changes nothing")
     user = user_identity(cast.DATA, "report-export", book.chance.access_key("AKIA"))
     started = on(4, 8, 20)
-    reader = Session(cast.DATA, "report-reader", "export", book.chance.access_key(), started, address="10.40.0.8", agent=cast.SDK)
+    reader = Session(
+        cast.DATA, "report-reader", "export", book.chance.access_key(), started, address="10.40.0.8", agent=cast.SDK
+    )
     ids = [
-        book.add(exchanges.session_token(book.chance, cast.DATA, user, stamp(on(4, 8, 15)), address="10.40.0.8", agent=cast.SDK)),
+        book.add(
+            exchanges.session_token(
+                book.chance, cast.DATA, user, stamp(on(4, 8, 15)), address="10.40.0.8", agent=cast.SDK
+            )
+        ),
         book.add(exchanges.by_user(book.chance, reader, user)),
         book.add(exchanges.saml(book.chance, who, cast.BEN)),
         book.add(exchanges.by_service(book.chance, instance(book, cast.PAYMENTS, on(4, 8, 30)), "ec2")),
@@ -65,13 +75,21 @@ def data_plane(book: Book) -> None:
     at = on(5, 11)
     worker = instance(book, cast.DATA, at - timedelta(hours=2))
     ids = [book.act(worker, call, at, read_only=False) for call in calls.DATA_WRITES]
-    book.tell("s3-data-event", NOT_APPLICABLE, DIRECT_CHANGE, ids, "Objects written and deleted in S3 are data-plane calls")
+    book.tell(
+        "s3-data-event", NOT_APPLICABLE, DIRECT_CHANGE, ids, "Objects written and deleted in S3 are data-plane calls"
+    )
     ids = [
         book.act(worker, ENCRYPT, at + timedelta(minutes=1), read_only=True),
         book.act(worker, REENCRYPT, at + timedelta(minutes=1), read_only=True),
         book.act(worker, ENCRYPT, at + timedelta(minutes=2), read_only=None),
     ]
-    book.tell("kms-encryption", NOT_APPLICABLE, DIRECT_CHANGE, ids, "Encrypting is a data-plane call, with or without the flag")
+    book.tell(
+        "kms-encryption",
+        NOT_APPLICABLE,
+        DIRECT_CHANGE,
+        ids,
+        "Encrypting is a data-plane call, with or without the flag",
+    )
     endpoint: dict[str, Any] = {
         "eventVersion": "1.09",
         "eventType": "AwsVpceEvent",
@@ -85,9 +103,12 @@ def data_plane(book: Book) -> None:
         "vpcEndpointAccountId": cast.DATA,
         "read_only": None,
     }
-    denied = {"errorCode": "VpceAccessDenied", "errorMessage": "The request was denied due to a VPC endpoint policy"}
+    denied: dict[str, Any] = {
+        "errorCode": "VpceAccessDenied",
+        "errorMessage": "The request was denied due to a VPC endpoint policy",
+    }
     key, secret = Call("kms", "CreateKey"), Call("secretsmanager", "PutSecretValue")
-    shared = {"sharedEventID": book.chance.uuid()}
+    shared: dict[str, Any] = {"sharedEventID": book.chance.uuid()}
     ids = [
         book.act(worker, key, at + timedelta(minutes=4), **endpoint, **denied, **shared),
         book.act(worker, secret, at + timedelta(minutes=4), **endpoint, sharedEventID=book.chance.uuid()),
@@ -105,7 +126,12 @@ def agents(book: Book) -> None:
     who = book.person(cast.DORA, on(6, 9))
     ids = [book.act(who, calls.TELEMETRY[2], on(6, 9, 4))]
     book.tell(
-        "telemetry-by-person", FAIL, DIRECT_CHANGE, ids, "Inventory written by a person is no heartbeat", change_class="direct"
+        "telemetry-by-person",
+        FAIL,
+        DIRECT_CHANGE,
+        ids,
+        "Inventory written by a person is no heartbeat",
+        change_class="direct",
     )
     tried = book.person(cast.EMIL, on(6, 10))
     stop = Call("ec2", "StopInstances", {"instancesSet": {"items": [{"instanceId": "i-§hex§"}]}, "force": False})
@@ -113,7 +139,13 @@ def agents(book: Book) -> None:
         "errorCode": "Client.DryRunOperation",
         "errorMessage": "Request would have succeeded, but DryRun flag is set.",
     }
-    book.tell("dry-run", NOT_APPLICABLE, DIRECT_CHANGE, [book.act(tried, stop, on(6, 10, 3), **dry)], "A dry run changes nothing")
+    book.tell(
+        "dry-run",
+        NOT_APPLICABLE,
+        DIRECT_CHANGE,
+        [book.act(tried, stop, on(6, 10, 3), **dry)],
+        "A dry run changes nothing",
+    )
     ids = [book.act(tried, call, on(6, 10, 5), **DENIED) for call in (stop, calls.UPDATE_SERVICE, calls.UPDATE_CODE)]
     book.tell("attempt", NOT_APPLICABLE, DIRECT_CHANGE, ids, "Failed writes are attempts: counted, never changes")
 
@@ -125,7 +157,7 @@ def services(book: Book) -> None:
     event = {"accountId": cast.PAYMENTS, "invokedBy": "AWS Internal"}
     ids = [book.act(None, calls.ROTATE_KEY, at, identity=event, **aws)]
     book.tell("aws-service-event", PASS, DIRECT_CHANGE, ids, "An AwsServiceEvent, whose identity has no type")
-    scaling = {"address": "autoscaling.amazonaws.com", "agent": "autoscaling.amazonaws.com"}
+    scaling: dict[str, Any] = {"address": "autoscaling.amazonaws.com", "agent": "autoscaling.amazonaws.com"}
     ids = [book.act(None, calls.SERVICE_WRITES[3], at, identity=service_identity("autoscaling"), **scaling)]
     book.tell("aws-service", PASS, DIRECT_CHANGE, ids, "Auto Scaling acted by itself (AWSService)")
     linked = Session(
@@ -142,11 +174,23 @@ def services(book: Book) -> None:
     book.tell("service-linked-name-only", FAIL, DIRECT_CHANGE, ids, why, change_class="direct")
     for case, call, hour, outcome, why in (
         ("trusted-forwarder", STREAM, 3, PASS, "A declared forwarder opens a log stream, as it is trusted to"),
-        ("trusted-forwarder-other-action", RETENTION, 15, FAIL, "The forwarder is trusted to open streams, not to shorten retention"),
+        (
+            "trusted-forwarder-other-action",
+            RETENTION,
+            15,
+            FAIL,
+            "The forwarder is trusted to open streams, not to shorten retention",
+        ),
     ):
         started = on(7, hour)
         forwarder = Session(
-            cast.PAYMENTS, "log-forwarder", f"forward-{hour}", book.chance.access_key(), started, address="10.20.6.12", agent=cast.SDK
+            cast.PAYMENTS,
+            "log-forwarder",
+            f"forward-{hour}",
+            book.chance.access_key(),
+            started,
+            address="10.20.6.12",
+            agent=cast.SDK,
         )
         book.add(exchanges.by_service(book.chance, forwarder, "lambda"))
         ids = [book.act(forwarder, call, started + timedelta(minutes=7))]

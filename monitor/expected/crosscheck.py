@@ -12,7 +12,7 @@ from datetime import timedelta
 from monitor.expected.fields import shown
 from monitor.expected.mistakes import Path, did_you_mean
 from monitor.expected.models import Sections
-from monitor.expected.patterns import account_of, overlap
+from monitor.expected.patterns import account_mistake, account_of, overlap
 
 Wrong = tuple[Path, str]
 """A path in the data, and what is wrong there."""
@@ -26,6 +26,9 @@ _WITH_IDS = (*_WITH_PRINCIPALS, "emergency_changes")
 
 def between(data: Mapping[str, object]) -> Iterator[Wrong]:
     """Yield what is wrong between entries. `data` holds the sections as they were read, of any shape."""
+    production = data.get("production")
+    if isinstance(production, dict) and production.get("aws") is None:
+        yield ("production",), "declares no accounts, so that nothing is watched; write aws: and its accounts: below it"
     for section in _WITH_IDS:
         yield from _repeated(_texts(data.get(section), (section,), "id"), "the id")
     accounts = [*_accounts(data, "accounts"), *_accounts(data, "watched")]
@@ -76,12 +79,12 @@ def _repeated_trails(data: Mapping[str, object]) -> Iterator[Wrong]:
         name, account = trail.get("name"), trail.get("account")
         if isinstance(name, str) and isinstance(account, str):
             if (name, account) in seen:
-                yield path, f"the trail {shown(name)} of account {account} is given before; remove one"
+                yield path, f"the trail {shown(name)} of account {shown(account)} is given before; remove one"
             seen.add((name, account))
 
 
 def _undeclared(data: Mapping[str, object], declared: set[str]) -> Iterator[Wrong]:
-    known = ", ".join(sorted(declared)[:20])
+    known = ", ".join(sorted(account for account in declared if not account_mistake(account))[:20])
     right = f"which is in neither production.aws.accounts nor watched ({known}); declare it there or mend the number"
     for section in _WITH_PRINCIPALS:
         for path, entry in _entries(data.get(section), (section,)):
@@ -95,7 +98,7 @@ def _undeclared(data: Mapping[str, object], declared: set[str]) -> Iterator[Wron
                     yield at, f"{shown(pattern)} is of account {account}, {right}"
     trails = ("audit_logs", "aws", "trails")
     for path, account in _texts(_dig(data, *trails), trails, "account"):
-        if account.isdecimal() and len(account) == 12 and account not in declared:
+        if not account_mistake(account) and account not in declared:
             yield path, f"{shown(account)} is an account {right}"
 
 
@@ -109,13 +112,15 @@ def _unknown_identities(data: Mapping[str, object]) -> Iterator[Wrong]:
 
 
 def _two_faced(data: Mapping[str, object]) -> Iterator[Wrong]:
-    deploy = list(_principals(data, "deploy_identities"))
+    deploy: dict[str, list[tuple[str, str]]] = {}
+    for _, theirs, owner in _principals(data, "deploy_identities"):
+        deploy.setdefault(account_of(theirs), []).append((theirs, owner))
     for path, mine, _ in _principals(data, "break_glass"):
-        for _, theirs, owner in deploy:
+        for theirs, owner in deploy.get(account_of(mine), ()):
             if overlap(mine, theirs):
                 yield (
                     path,
-                    f"{shown(mine)} is also the deploy identity {shown(owner)} ({theirs}); "
+                    f"{shown(mine)} is also the deploy identity {shown(owner)} ({shown(theirs)}); "
                     "a person's emergency path and the pipeline need identities of their own",
                 )
                 break

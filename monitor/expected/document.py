@@ -163,7 +163,7 @@ class _Reading:
     def _key(self, around: _Open, event: yaml.NodeEvent) -> None:
         if not isinstance(event, yaml.ScalarEvent):
             raise _Refused("has a list or a mapping where a key should be; put a text in braces into quotes", self.last)
-        around.key = event.value
+        around.key = self._whole(event.value)
         path = (*around.path, event.value)
         around.skip = event.value in around.value
         if around.skip:
@@ -194,9 +194,7 @@ class _Reading:
     def _scalar(self, event: yaml.ScalarEvent, path: Path) -> object:
         text: str = event.value
         if event.style is not None:
-            if any("\ud800" <= c <= "\udfff" for c in text):
-                raise _Refused("has an escape that stands for no character; remove it", self.last)
-            return text
+            return self._whole(text)
         if text in _NULL:
             return None
         if text in _TRUTH:
@@ -213,6 +211,12 @@ class _Reading:
         if _INTEGER.fullmatch(text):
             return int(text)
         return float(text) if _FRACTION.fullmatch(text) else text
+
+    def _whole(self, text: str) -> str:
+        # PyYAML makes half a character of an escape such as "\uD800", which no file or terminal takes.
+        if any("\ud800" <= c <= "\udfff" for c in text):
+            raise _Refused("has an escape that stands for no character; remove it", self.last)
+        return text
 
     def _say(self, line: int, path: Path, message: str) -> None:
         self.mistakes.append(Mistake(self.name, line, path, message))

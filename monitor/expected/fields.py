@@ -61,7 +61,7 @@ def _region_mistake(text: str) -> str:
 
 def _bucket_mistake(text: str) -> str:
     if text.startswith("s3:"):
-        return f"is an address; write the bucket's name alone: {text.removeprefix('s3:').strip('/').partition('/')[0]}"
+        return f"is an address; write the bucket's name alone: {shown(text.removeprefix('s3:').strip('/').partition('/')[0])}"
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
     right = "is not the name of a bucket; write 3 to 63 lower-case letters, digits, '-' and '.'"
     return "" if re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", text) else right

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path as FolderPath
 from typing import Any
 
@@ -55,15 +56,15 @@ def dotted(path: Path) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the nearest known word, else the known words, to end a message with."""
-    words = sorted(set(known))
+    """Return the end of a message: `; did you mean 'x'?` for the nearest known word, else the known words."""
+    words = sorted(set(known))[:500]
     # Long words are cut: the comparison takes time with the square of their length.
     near = get_close_matches(word[:80].lower(), words, n=1, cutoff=0.6) or get_close_matches(
         word[:80], words, n=1, cutoff=0.6
     )
     if near:
-        return f"; did you mean '{near[0]}'?"
-    return f"; known here: {', '.join(words[:20])}" if words else ""
+        return f"; did you mean {shown(near[0])}?"
+    return f"; known here: {', '.join(map(shown, words[:20]))}" if words else ""
 
 
 def raised(mistakes: Iterable[Mistake], where: FolderPath) -> ConfigError:
@@ -87,9 +88,21 @@ def translated(
 
     `place` gives file and line of a path; `model` gives the keys that would have been right.
     """
-    schema = model.model_json_schema(mode="validation", by_alias=True)
-    found = error.errors(include_url=False)
-    return [_mistake(detail, at, schema, place) for detail in found if not isinstance(detail["input"], Misread)]
+    schema = _schema(model)
+    return [_mistake(detail, at, schema, place) for detail in error.errors(include_url=False) if not _follows(detail)]
+
+
+@lru_cache(maxsize=64)
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema(mode="validation", by_alias=True)
+
+
+def _follows(detail: ErrorDetails) -> bool:
+    """Return whether this only follows from a mistake that is reported anyway."""
+    value = detail["input"]
+    # pydantic counts only the entries that are right, so that a list of wrong ones is "too short" besides.
+    emptied = detail["type"] == "too_short" and isinstance(value, list) and len(value) >= detail["ctx"]["min_length"]
+    return emptied or isinstance(value, Misread)
 
 
 def _mistake(

@@ -212,6 +212,8 @@ def action_mistake(text: str) -> str:
     service, colon, name = text.partition(":")
     if len(text) > LONGEST:
         return f"is {len(text)} characters long; an action has at most {LONGEST}"
+    if not all("!" <= c <= "~" for c in text):
+        return "holds a blank or another character that no action has; remove it"
     if not colon:
         return "lacks its service; write service:Name, as ecs:UpdateService"
     if service.lower().endswith(".amazonaws.com"):

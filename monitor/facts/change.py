@@ -116,7 +116,8 @@ class ChangeSession(msgspec.Struct, frozen=True, kw_only=True):
 
     def references(self) -> tuple[EvidenceRef, ...]:
         """Return the log objects that hold the session's writes and its chain of credentials, each once, by name."""
-        found = {e.evidence.name: e.evidence for e in (*self.writes, *self.chain) if e.evidence}
+        cited = [w.evidence for w in self.writes] + [e.evidence for e in self.chain]
+        found = {ref.name: ref for ref in cited if ref}
         return tuple(found[name] for name in sorted(found))
 
 

@@ -24,9 +24,9 @@ def session_id(event: ChangeEvent) -> str:
     actor = event.actor
     if actor.session_started:
         began = actor.session_started.isoformat()
-        parts = (actor.principal_id or actor.name, began)
+        parts = [actor.principal_id or actor.name, began]
     else:
-        parts = (actor.name, actor.access_key, event.time.strftime("%Y-%m-%d"))
+        parts = [actor.name, actor.access_key, event.time.strftime("%Y-%m-%d")]
     text = "\n".join((actor.kind, *parts))
     account = event.account if event.account.isalnum() and event.account.isascii() else "unknown"
     return f"{event.provider}:{account}:session:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
@@ -90,13 +90,12 @@ def _lost(chain: list[TokenExchange], actor: Actor) -> Unknown:
 
 
 def join(
-    events: Iterable[ChangeEvent], exchanges: Iterable[TokenExchange], visible: Callable[[str, datetime], bool]
+    events: Iterable[ChangeEvent], exchanges: Exchanges, visible: Callable[[str, datetime], bool]
 ) -> tuple[ChangeSession, ...]:
     """Return all writes grouped by session, each session with its chain of credentials, sorted by id.
 
     `visible(account, moment)` tells whether the account's log of that moment was read whole.
     """
-    by_key = Exchanges(exchanges)
     grouped: dict[str, dict[str, ChangeEvent]] = {}
     for event in events:
         grouped.setdefault(session_id(event), {})[event.id] = event
@@ -105,7 +104,7 @@ def join(
         writes = tuple(sorted(found.values(), key=lambda e: (e.time, e.id)))
         # Keys of one session differ from call to call on the console: any of them may be the one that was issued.
         actors = {write.actor.access_key: write.actor for write in writes}
-        chains = [by_key.chain(actor) for _, actor in sorted(actors.items())]
+        chains = [exchanges.chain(actor) for _, actor in sorted(actors.items())]
         chain, end = max(chains, key=lambda c: (c[1] is None, len(c[0])))
         first = writes[0]
         began = first.actor.session_started

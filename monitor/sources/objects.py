@@ -23,7 +23,7 @@ class ObjectInfo(msgspec.Struct, frozen=True, gc=False):
 class Objects(Protocol):
     """A store of objects. Every method raises a SourceError that names the key or prefix."""
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+    def walk(self, prefix: str) -> Iterator[ObjectInfo]:
         """Yield every object under a prefix that ends with `/`, sorted by key."""
 
     def folders(self, prefix: str) -> list[str]:
@@ -88,7 +88,7 @@ class FolderObjects:
             raise Malformed(f"{key!r} is not a key inside the folder", source="folder")
         return path
 
-    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+    def walk(self, prefix: str) -> Iterator[ObjectInfo]:
         """Yield every object under a prefix, sorted by key; nothing where the folder does not exist."""
         start = self._path(prefix)
         if not start.is_dir():

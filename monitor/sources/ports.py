@@ -10,7 +10,10 @@ import msgspec
 
 from monitor.facts.change import ChangeEvent, TokenExchange
 from monitor.facts.log_object import LogObject, RetainedPart
-from monitor.model import Capture, ScopeCoverage
+from monitor.model import Capture, ScopeCoverage, Window
+
+OBJECTS = "logs"
+"""The name under which log objects that were read are remembered; their scope tells the provider."""
 
 Progress = Callable[[str, int, int], None]
 """Told the step that is under way, how much of it is done, and how much there is in all."""
@@ -62,6 +65,12 @@ class Source(Protocol):
     """A source of facts. It never raises for what the world does: a failure ends as coverage and Unknown."""
 
     name: str
+
+    def scopes(self) -> dict[str, tuple[str, ...]]:
+        """Return, by the name under which coverage is reported, every scope that is to be read."""
+
+    def due(self, request: Request, memory: Memory) -> Window | None:
+        """Return the span (UTC) whose events this sweep owes; None for a source of state."""
 
     def collect(self, request: Request, memory: Memory, progress: Progress) -> Collected:
         """Return everything that there is to know for this sweep."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -18,22 +19,21 @@ from monitor.errors import EvidenceError
 from monitor.facts.log_object import RetainedPart
 from monitor.sources.objects import Objects
 
-SCHEMA = pa.schema(
-    [
-        ("event_id", pa.string()),
-        ("event_time", pa.timestamp("us", tz="UTC")),
-        ("kind", pa.string()),
-        ("session", pa.string()),
-        ("region", pa.string()),
-        ("action", pa.string()),
-        ("actor_kind", pa.string()),
-        ("actor", pa.string()),
-        ("access_key", pa.string()),
-        ("source_ip", pa.string()),
-        ("object", pa.string()),
-        ("raw", pa.binary()),
-    ]
-)
+_FIELDS: list[tuple[str, Any]] = [
+    ("event_id", pa.string()),
+    ("event_time", pa.timestamp("us", tz="UTC")),
+    ("kind", pa.string()),
+    ("session", pa.string()),
+    ("region", pa.string()),
+    ("action", pa.string()),
+    ("actor_kind", pa.string()),
+    ("actor", pa.string()),
+    ("access_key", pa.string()),
+    ("source_ip", pa.string()),
+    ("object", pa.string()),
+    ("raw", pa.binary()),
+]
+SCHEMA = pa.schema(_FIELDS)
 _ROWS = 10_000
 
 
@@ -95,7 +95,7 @@ def ids(store: Objects, parts: Iterable[RetainedPart]) -> set[str]:
     """Return the ids of all events in the parts. Raises EvidenceError if one is gone or damaged."""
     found: set[str] = set()
     for part in parts:
-        found.update(_read(store, part, ["event_id"]).column("event_id").to_pylist())
+        found.update(str(event) for event in _read(store, part, ["event_id"]).column("event_id").to_pylist())
     return found
 
 
@@ -133,4 +133,4 @@ def _read(store: Objects, part: RetainedPart, columns: list[str] | None) -> pa.T
 
 def strangers(store: Objects, known: set[str]) -> list[str]:
     """Return parts that no recorded sweep accounts for: what a sweep that was cut off has left."""
-    return [info.key for info in store.list("") if info.key.startswith("account=") and info.key not in known]
+    return [info.key for info in store.walk("") if info.key.startswith("account=") and info.key not in known]

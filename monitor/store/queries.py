@@ -24,7 +24,7 @@ LONGEST_SESSION = timedelta(hours=36)
 https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html"""
 
 _KEYS_AT_ONCE = 2_000
-_ID_PREFIX = re.compile(r"(?:F-)?([A-Z2-7]{1,10})")
+_ID_PREFIX = re.compile(r"(?:F-)?([A-Z2-7]{1,10})", re.IGNORECASE | re.ASCII)
 _SHOWN_CANDIDATES = 5
 _URGENCY = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -102,11 +102,11 @@ def finding(connection: Connection, id_or_prefix: str) -> Finding | None:
 
     Raises ConfigError, naming some of them, if several begin so.
     """
-    matched = _ID_PREFIX.fullmatch(id_or_prefix.strip().upper())
+    matched = _ID_PREFIX.fullmatch(id_or_prefix.strip())
     if matched is None:
         return None
     # The alphabet of ids holds no wildcard of LIKE.
-    query = select(_FINDING).where(_FINDING.c.id.like(f"F-{matched[1]}%")).order_by(_FINDING.c.id)
+    query = select(_FINDING).where(_FINDING.c.id.like(f"F-{matched[1].upper()}%")).order_by(_FINDING.c.id)
     found = [rows.read_finding(row) for row in connection.execute(query.limit(_SHOWN_CANDIDATES)).mappings()]
     if len(found) > 1:
         several = ", ".join(one.id for one in found)

@@ -6,12 +6,15 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from monitor.errors import IntegrityError
 from monitor.evidence.objects import object_path
 
 _BLOCK = 1 << 20
+_WHOLE = 1 << 29
 
 
 def read(root: Path, relative: str, limit: int) -> bytes:
@@ -26,8 +29,7 @@ def read(root: Path, relative: str, limit: int) -> bytes:
 def read_object(root: Path, sha256: str) -> bytes:
     """Return an object's bytes. Raises IntegrityError unless they have the digest."""
     relative = object_path(sha256)
-    with _open(root, relative) as file:
-        data = file.read()
+    data = read(root, relative, _WHOLE)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise IntegrityError(f"{relative} does not have the digest that names it")
     return data
@@ -67,18 +69,19 @@ def is_inside(relative: str) -> bool:
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in relative
 
 
-class _open:  # noqa: N801 - a function to its callers
-    """A regular file, open for reading; OSError and all that is no regular file become IntegrityError."""
-
-    def __init__(self, root: Path, relative: str) -> None:
-        self._relative = relative
-        try:
-            # A pipe would block for ever, a link could lead anywhere.
-            self._fd = os.open(root / relative, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except FileNotFoundError:
-            raise IntegrityError(f"{relative} is missing") from None
-        except (OSError, ValueError) as error:
-            raise IntegrityError(f"{relative} cannot be read: {error}") from None
-        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
-            os.close(self._fd)
+@contextmanager
+def _open(root: Path, relative: str) -> Iterator[BinaryIO]:
+    try:
+        # A pipe would block for ever, a link could lead anywhere.
+        fd = os.open(root / relative, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise IntegrityError(f"{relative} is missing") from None
+    except OSError as error:
+        raise IntegrityError(f"{relative} cannot be read: {error.strerror}") from None
+    with os.fdopen(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise IntegrityError(f"{relative} is no regular file")
+        try:
+            yield file
+        except OSError as error:
+            raise IntegrityError(f"{relative} cannot be read: {error.strerror}") from None

@@ -31,6 +31,12 @@ class Problems:
         if len(self._shown) < _SHOWN:
             self._shown.append(printable(text))
 
+    def extend(self, others: Problems) -> None:
+        """Add the problems found elsewhere."""
+        room = _SHOWN - len(self._shown)
+        self._shown += others._shown[:room]
+        self.count += others.count
+
     def lines(self) -> tuple[str, ...]:
         """Return the lines to show."""
         more = self.count - len(self._shown)

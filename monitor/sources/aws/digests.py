@@ -126,7 +126,7 @@ class DigestReader:
         found: list[DigestObject] = []
         # A digest stands in the folder of the day on which it was delivered, up to an hour or so after its end.
         for day in layout.days(window.start.date(), (window.end + timedelta(hours=3)).date()):
-            for info in store.list(prefix + day):
+            for info in store.walk(prefix + day):
                 end = layout.digest_end(info.key)
                 if end is None or not window.start <= end <= window.end:
                     continue

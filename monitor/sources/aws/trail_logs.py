@@ -20,10 +20,11 @@ from monitor.facts.log_object import LogObject, RetainedPart
 from monitor.model import CoverageStatus, EvidenceRef, ScopeCoverage, Window
 from monitor.sources import retained
 from monitor.sources.aws import layout
+from monitor.sources.aws.digests import NAME as DIGESTS
 from monitor.sources.aws.digests import DigestReader
 from monitor.sources.aws.scan import Scanned, Task, scan
 from monitor.sources.objects import Location, ObjectInfo, Objects, connect
-from monitor.sources.ports import Collected, Memory, Progress, Request
+from monitor.sources.ports import OBJECTS, Collected, Memory, Progress, Request
 
 NAME = "aws.logs"
 _STATUS = {"Denied": CoverageStatus.DENIED, "Throttled": CoverageStatus.THROTTLED}
@@ -85,6 +86,21 @@ class TrailLogs:
         self.log_buckets = log_buckets
         self.production = frozenset(account.id for account in estate.accounts)
 
+    def scopes(self) -> dict[str, tuple[str, ...]]:
+        """Return the declared scopes, under the names of the log and of its digests."""
+        declared = tuple(
+            f"aws:{account.id}:{region}"
+            for account in (*self.estate.accounts, *self.estate.watched)
+            for region in account.regions
+        )
+        return {NAME: declared, DIGESTS: declared} if self.digests else {NAME: declared}
+
+    def due(self, request: Request, memory: Memory) -> Window:
+        """Return the span from the oldest mark of a declared scope to what has settled."""
+        marks = memory.marks()
+        windows = [self._window(scope, request, marks) for scope in self.scopes()[NAME]]
+        return Window(min(w.start for w in windows), max(w.end for w in windows))
+
     def collect(self, request: Request, memory: Memory, progress: Progress) -> Collected:
         """Return the writes and token exchanges that are new, the chain of digests, and coverage of every scope."""
         answer = Collected()
@@ -139,11 +155,11 @@ class TrailLogs:
                 answer.blind.append((accounts[damaged.scope], made - _LATE, made + _JITTER))
         for account, start, end in answer.blind:
             answer.marks[f"{_BLIND}|{account}|{start.isoformat()}"] = end
-        for name, end in marks.items():
+        for name, until in marks.items():
             source, _, rest = name.partition("|")
             if source == _BLIND:
-                account, _, start = rest.partition("|")
-                answer.blind.append((account, datetime.fromisoformat(start), end))
+                account, _, began = rest.partition("|")
+                answer.blind.append((account, datetime.fromisoformat(began), until))
 
     def _window(self, scope: str, request: Request, marks: Mapping[str, datetime]) -> Window:
         reading = self.reading
@@ -175,13 +191,13 @@ class TrailLogs:
     def _list(self, store: Objects, scope: Scope, memory: Memory) -> None:
         """Find the objects of a scope that were not read yet, made before the window's end has settled."""
         reading = self.reading
-        known = memory.read_keys(NAME, scope.name)
+        known = memory.read_keys(OBJECTS, scope.name)
         prefix = f"{layout.logs(self.estate.organization, scope.account)}{scope.region}/"
         first = (scope.window.start - timedelta(days=reading.overlap_days)).date()
         limit = scope.window.end + reading.settle
         for day in layout.days(first, limit.date()):
             try:
-                for info in store.list(prefix + day):
+                for info in store.walk(prefix + day):
                     made = layout.log_time(info.key)
                     if made is None:
                         scope.strangers += 1
@@ -234,7 +250,8 @@ class TrailLogs:
         for one in scanned:
             again: set[str] = set()
             fresh: list[ChangeEvent | TokenExchange] = []
-            for fact in (*one.events, *one.exchanges):
+            found: list[ChangeEvent | TokenExchange] = [*one.events, *one.exchanges]
+            for fact in found:
                 identity = (fact.account, fact.id)
                 if identity in seen:
                     again.add(fact.id)

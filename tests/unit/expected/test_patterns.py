@@ -51,7 +51,11 @@ def test_pattern_matches_the_whole_text_in_its_case_and_stays_within_its_part(pa
     ("pattern", "subject", "expected"),
     [
         ("repo:example-org/*:environment:production", "repo:example-org/payments:environment:production", True),
-        ("repo:example-org/payments:ref:refs/heads/release/*", "repo:example-org/payments:ref:refs/heads/release/1/x", True),
+        (
+            "repo:example-org/payments:ref:refs/heads/release/*",
+            "repo:example-org/payments:ref:refs/heads/release/1/x",
+            True,
+        ),
         ("repo:example-org/payments:*", "repo:example-org/payments:environment:production", False),
         ("repo:example-org/*:environment:production", "repo:example-org-evil/x:environment:production", False),
         ("repo:example-org/pay*:ref:x", "repo:example-org/pay:environment:e:ref:x", False),
@@ -189,7 +193,8 @@ def test_right_subject_is_no_mistake(right):
         ("*:UpdateService", "has a wildcard in the service"),
         ("ECS:UpdateService", "write ecs:UpdateService"),
         ("ecs:", "is not an action"),
-        ("ecs:Update Service", "is not an action"),
+        ("ecs:Update Service", "holds a blank"),
+        ("ecs.amazonaws.com:\x1b[2J", "holds a blank or another character"),
         ("ecs:a" + "a" * 1024, "characters long"),
     ],
 )
@@ -197,6 +202,8 @@ def test_wrong_action_is_told_what_would_be_right(wrong, said):
     assert said in action_mistake(wrong)
 
 
-@pytest.mark.parametrize("right", ["ecs:UpdateService", "lambda:UpdateFunctionCode*", "runtime.sagemaker:Invoke", "ecs:*"])
+@pytest.mark.parametrize(
+    "right", ["ecs:UpdateService", "lambda:UpdateFunctionCode*", "runtime.sagemaker:Invoke", "ecs:*"]
+)
 def test_right_action_is_no_mistake(right):
     assert action_mistake(right) == ""

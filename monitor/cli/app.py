@@ -1,0 +1,42 @@
+"""The `monitor` command: its groups, and what becomes of errors. Exit codes are in `monitor.cli.exits`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from monitor.cli import checks, config, db, evaluate, evidence, exits, findings, sweep
+from monitor.errors import MonitorError
+
+app = typer.Typer(
+    name="monitor",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Control monitor: is every production change traced to an approved change, and every control known to be on?\n\n"
+    "Exit codes: 0 clean, 1 findings, 2 usage or configuration, 3 coverage incomplete, 4 evidence or ledger failure.",
+)
+app.command("sweep")(sweep.sweep)
+app.command("evaluate")(evaluate.evaluate)
+app.command("checks")(checks.checks)
+app.add_typer(findings.app, name="findings")
+app.add_typer(evidence.app, name="evidence")
+app.add_typer(config.app, name="config")
+app.add_typer(db.app, name="db")
+
+
+def main() -> None:
+    """Run the command; an error that a person can mend is told in words, without a traceback."""
+    try:
+        app()
+    except MonitorError as error:
+        from monitor.cli.show import complain
+
+        complain(error.diagnostics())
+        sys.exit(exits.code_of(error))
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(exits.CLEAN)
+    except KeyboardInterrupt:
+        sys.exit(130)

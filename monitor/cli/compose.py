@@ -1,0 +1,114 @@
+"""Where real things are made: sources, store, evidence log and workers, from the configuration."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from monitor.errors import ConfigError
+from monitor.evidence.keys import SigningKey, signing_key
+from monitor.evidence.log import EvidenceLog
+from monitor.model import Check
+from monitor.settings import Config
+from monitor.sources import retained
+from monitor.sources.aws.digests import DigestReader
+from monitor.sources.aws.session import LiveClients, ReplayClients
+from monitor.sources.aws.trail_logs import Reading, TrailLogs
+from monitor.sources.aws.trail_settings import TrailSettings
+from monitor.sources.aws.trail_source import TrailSource
+from monitor.sources.objects import Location, connect
+from monitor.sources.ports import Source
+from monitor.sources.replay import read as read_captures
+from monitor.store.migrate import state, upgrade
+from monitor.store.store import Store
+from monitor.sweep.registry import code_sha256
+from monitor.sweep.run import Ports
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def workers(count: int) -> Executor:
+    """Return a pool of processes that have the scan's modules loaded. Any Executor would do: this is the seam."""
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload(["monitor.sources.aws.scan"])
+    return ProcessPoolExecutor(count, mp_context=context)
+
+
+def key_of(config: Config) -> SigningKey:
+    """Return the key that signs evidence, made on the first run."""
+    evidence = config.settings.evidence
+    return signing_key(evidence.signing_key, evidence.origin)
+
+
+def sources(config: Config, replay: Path | None) -> list[Source]:
+    """Return every source that the settings name. With `replay`, all of them read captured material in that folder."""
+    settings, expected = config.settings, config.expected
+    estate = expected.sections.production.aws
+    if settings.aws is None or estate is None:
+        raise ConfigError(
+            "nothing is watched: `aws` in monitor.yaml and `production.aws` in expected state belong together",
+            todo="declare both; config/ holds an example",
+        )
+    where = settings.aws.trail_settings
+    captured = replay / "api" if replay else where.replay if where else None
+    clients = ReplayClients(read_captures(captured)) if captured else LiveClients(where.role if where else None)
+    accounts = [(account.id, account.regions) for account in (*estate.accounts, *estate.watched)]
+    trails = TrailSettings(accounts, clients)
+    logs = Location.parse(str(replay / "logs") if replay else settings.aws.trail_logs.location)
+    count = settings.workers or cores()
+    reading = Reading(
+        logs=logs,
+        retained=Location.parse(settings.retained),
+        start=settings.aws.start,
+        until=settings.aws.end,
+        settle=timedelta(minutes=settings.aws.trail_logs.settle_minutes),
+        overlap_days=settings.aws.trail_logs.overlap_days,
+        limit=settings.aws.trail_logs.max_object_mb << 20,
+        workers=count,
+    )
+    audit = expected.sections.audit_logs.aws
+    buckets = frozenset(trail.bucket for trail in audit.trails) if audit else frozenset()
+    digests = DigestReader(logs, estate.organization, trails.public_keys)
+    return [TrailLogs(estate, reading, lambda: workers(count), digests, buckets), TrailSource(estate, trails)]
+
+
+def open_store(config: Config) -> Store:
+    """Return the store. A SQLite database that does not exist yet is made; PostgreSQL is upgraded on purpose only."""
+    url = config.settings.database
+    if url.startswith("sqlite"):
+        current, _ = state(url)
+        if current is None:
+            upgrade(url)
+    return Store.open(url)
+
+
+@contextmanager
+def ports(config: Config, checks: tuple[Check, ...], replay: Path | None) -> Iterator[tuple[Ports, SigningKey]]:
+    """Yield all that a sweep works with, and the key; the log's writer lock is held meanwhile."""
+    key = key_of(config)
+    found = sources(config, replay)
+    kept = connect(Location.parse(config.settings.retained))
+
+    def tidy(known: set[str]) -> int:
+        strange = retained.strangers(kept, known)
+        for path in strange:
+            kept.delete(path)
+        return len(strange)
+
+    with open_store(config) as store, EvidenceLog.open(
+        config.settings.evidence.folder, config.settings.evidence.origin, key.signer
+    ) as log:
+        yield (
+            Ports(found, checks, config.expected, log, store, tidy, config.sha256, code_sha256()),
+            key,
+        )

@@ -1,0 +1,58 @@
+"""`monitor config`: is the configuration right, and what may it hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli.options import ConfigDir, OutputFormat, configuration
+from monitor.cli.show import Format, print_json, safe, say
+
+app = typer.Typer(help="Settings and expected state.", no_args_is_help=True)
+
+
+@app.command()
+def check(config: ConfigDir = Path("config"), output: OutputFormat = Format.TABLE) -> None:
+    """Check settings and expected state as a whole; every mistake is told with file, line and what would be right.
+
+    Example: monitor config check --config config
+    """
+    from monitor.sweep import registry
+
+    loaded = configuration(config)
+    sections = loaded.expected.sections
+    for one in registry.discover():
+        loaded.expected.build(one.expects)
+    counts = {
+        "production accounts": len(sections.production.accounts()),
+        "watched accounts": len(sections.production.watched_accounts()),
+        "deploy identities": len(sections.deploy_identities),
+        "trusted services": len(sections.trusted_services),
+        "break-glass identities": len(sections.break_glass),
+        "emergency changes": len(sections.emergency_changes),
+        "standard changes": len(sections.standard_changes),
+    }
+    if output is Format.JSON:
+        print_json({"sha256": loaded.sha256, "counts": counts, "warnings": loaded.warnings})
+        return
+    say(f"The configuration in {safe(config)} is right: " + ", ".join(f"{n} {name}" for name, n in counts.items()) + ".")
+    say(f"sha256 {loaded.sha256}")
+
+
+@app.command()
+def schema(
+    name: Annotated[str | None, typer.Argument(help="expected, settings or controls; all of them if not given.")] = None,
+) -> None:
+    """Print the JSON Schema of the YAML files, with which an editor completes and checks them.
+
+    Example: monitor config schema expected > config/schema/expected.json
+    """
+    from monitor.errors import ConfigError
+    from monitor.settings import schemas
+
+    known = schemas()
+    if name is not None and name not in known:
+        raise ConfigError(f"no schema is called {name!r}", todo=f"choose from: {', '.join(sorted(known))}")
+    print_json(known[name] if name else known)

@@ -1,0 +1,60 @@
+"""`monitor evaluate`: judge saved documents."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli import exits
+from monitor.cli.options import ConfigDir
+from monitor.cli.show import to_json
+
+_LARGEST = 1 << 30
+
+
+def evaluate(
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Documents; - is standard input.")],
+    kind: Annotated[str, typer.Option(help="What the documents are: cloudtrail.")],
+    expected: Annotated[
+        Path | None, typer.Option(help="Folder of expected state; default: expected/ in the configuration.")
+    ] = None,
+    config: ConfigDir = Path("config"),
+) -> None:
+    """Judge saved documents against expected state; stores nothing. Prints one JSON line a document, in order.
+
+    FILE holds one JSON document a line, one document, an array, or a CloudTrail file; .gz too.
+
+    Example: monitor evaluate --kind cloudtrail events.jsonl
+    """
+    from monitor.errors import ConfigError
+    from monitor.expected.load import load
+    from monitor.sweep import documents, registry
+
+    if kind not in documents.KINDS:
+        raise ConfigError(f"no kind is called {kind!r}", todo=f"choose from: {', '.join(documents.KINDS)}")
+    state = load(expected or config / "expected")
+    found = [document for name in files for document in documents.documents(_content(name))]
+    seen = set()
+    for judged in documents.judge_cloudtrail(found, registry.discover(), state):
+        seen.add(judged.outcome.value)
+        sys.stdout.write(to_json(judged) + "\n")
+    raise typer.Exit(exits.verdict(findings="fail" in seen, incomplete=bool(seen & {"unknown", "error"})))
+
+
+def _content(name: str) -> bytes | bytearray:
+    from monitor.decode.inflate import MAGIC, inflate
+    from monitor.errors import ConfigError, Malformed
+
+    try:
+        body = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as refused:
+        raise ConfigError(f"cannot read {name}: {refused.strerror}", todo="name files that exist, or - for standard input") from None
+    if not body.startswith(MAGIC):
+        return body
+    try:
+        return inflate(body, _LARGEST)
+    except Malformed as damaged:
+        raise ConfigError(f"{name}: {damaged.what}", todo="give a whole file") from None

@@ -1,0 +1,166 @@
+"""`monitor evidence`: what an auditor asks of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from monitor.cli import exits
+from monitor.cli.options import ConfigDir, OutputFormat, configuration
+from monitor.cli.show import Format, coloured, moment, number, print_json, safe, say, table
+
+app = typer.Typer(help="Evidence: verify it, what it covers, and one record of it.", no_args_is_help=True)
+
+
+@app.command()
+def verify(
+    config: ConfigDir = Path("config"),
+    vkey: Annotated[
+        list[str] | None, typer.Option(help="The log's public key, as it was handed over; may be given again.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A checkpoint that was kept elsewhere: proves that the log was not rolled back.")
+    ] = None,
+    since: Annotated[datetime | None, typer.Option("--from", help="Begin of the period that must be covered (UTC).")] = None,
+    until: Annotated[datetime | None, typer.Option("--to", help="End of the period (UTC).")] = None,
+    output: OutputFormat = Format.TABLE,
+) -> None:
+    """Verify bytes, log, signatures, consistency and coverage, each with its own verdict. A gap is a failure.
+
+    Exits with 4 if the evidence does not hold, with 3 if it holds and its coverage has a gap.
+
+    Example: monitor evidence verify --vkey "$(cat handed-over.vkey)" --from 2026-03-01 --to 2026-04-01
+    """
+    from monitor.cli import compose
+    from monitor.errors import ConfigError, LedgerError
+    from monitor.evidence.verify import verify as judge
+    from monitor.model import Window
+    from monitor.sources.objects import Location
+    from monitor.store.store import Store
+
+    loaded = configuration(config)
+    folder = loaded.settings.evidence.folder
+    if not folder.exists():
+        raise ConfigError(f"there is no evidence in {folder}", todo="run `monitor sweep` first, or name the right --config")
+    if (since is None) != (until is None):
+        raise ConfigError("--from and --to belong together", todo="give both, or neither")
+    period = Window(_utc(since), _utc(until)) if since and until else None
+    keys = tuple(vkey or ())
+    outside = bool(keys)
+    if not keys:
+        keys = (compose.key_of(loaded).vkey,)
+    known = checkpoint.read_text() if checkpoint else None
+    if known is None:
+        try:
+            with Store.open(loaded.settings.database) as store:
+                sealing = store.last_sealing()
+                known = sealing.checkpoint if sealing else None
+        except LedgerError:
+            known = None
+    retained = Location.parse(loaded.settings.retained)
+    levels = judge(folder, keys, Path(retained.folder) if retained.folder else None, period, known)
+    if output is Format.JSON:
+        print_json(levels)
+    else:
+        for level in levels:
+            say(f"{coloured(level.outcome.value):<24} [bold]{level.name:<12}[/] {safe(level.summary, 300)}")
+            for problem in level.problems:
+                say(f"             {safe(problem, 300)}")
+        if not outside:
+            say("The key that was used lies beside the monitor. An auditor gives the one that was handed over: --vkey")
+    broken = [level for level in levels if level.outcome != "pass"]
+    if any(level.name != "coverage" for level in broken):
+        raise typer.Exit(exits.EVIDENCE)
+    raise typer.Exit(exits.INCOMPLETE if broken else exits.CLEAN)
+
+
+def _utc(when: datetime) -> datetime:
+    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+
+
+@app.command()
+def coverage(
+    config: ConfigDir = Path("config"),
+    sweeps: Annotated[int, typer.Option(help="How many sweeps, newest first; 0 is all.")] = 1,
+    output: OutputFormat = Format.TABLE,
+) -> None:
+    """Show what each sweep was to read against what it read to the end, from the evidence log itself.
+
+    Example: monitor evidence coverage --sweeps 7
+    """
+    from monitor.errors import ConfigError
+    from monitor.evidence.history import history
+
+    loaded = configuration(config)
+    folder = loaded.settings.evidence.folder
+    if not folder.exists():
+        raise ConfigError(f"there is no evidence in {folder}", todo="run `monitor sweep` first, or name the right --config")
+    manifests = list(history(folder))[::-1]
+    manifests = manifests[:sweeps] if sweeps else manifests
+    rows: list[dict[str, Any]] = [
+        {"sweep": m.predicate.sweep, "manifest": m.index, "coverage": c} for m in manifests for c in m.coverage()
+    ]
+    incomplete = any(row["coverage"].status != "complete" for row in rows)
+    if output is Format.JSON:
+        print_json(rows)
+        raise typer.Exit(exits.verdict(findings=False, incomplete=incomplete))
+    table(
+        ["scope", "source", "status", "from", "to", "read", "reason"],
+        [
+            [
+                safe(row["coverage"].scope),
+                safe(row["coverage"].source),
+                coloured(row["coverage"].status.value),
+                moment(row["coverage"].window.start) if row["coverage"].window else "state",
+                moment(row["coverage"].window.end) if row["coverage"].window else "",
+                _read(row["coverage"].counts),
+                safe(row["coverage"].reason, 160),
+            ]
+            for row in rows
+        ],
+        flexible=["reason"],
+    )
+    for row in rows:
+        for gap in row["coverage"].gaps[:20]:
+            say(f"  {safe(row['coverage'].scope)}: {safe(gap, 400)}")
+        if row["coverage"].grant:
+            say(f"  {safe(row['coverage'].scope)}: grant {safe(row['coverage'].grant, 300)}")
+    raise typer.Exit(exits.verdict(findings=False, incomplete=incomplete))
+
+
+def _read(counts: dict[str, int]) -> str:
+    if "events" in counts:
+        return f"{number(counts['events'])} events"
+    if "digests" in counts:
+        return f"{number(counts['digests'])} digests"
+    return ", ".join(f"{number(n)} {name}" for name, n in list(counts.items())[:2])
+
+
+@app.command()
+def show(
+    entry: Annotated[int, typer.Argument(metavar="INDEX", help="The record's index in the evidence log.")],
+    config: ConfigDir = Path("config"),
+    raw: Annotated[bool, typer.Option("--raw", help="The record's exact bytes, to hash or to verify elsewhere.")] = False,
+) -> None:
+    """Show one record of the evidence log.
+
+    Example: monitor evidence show 12 --raw | sha256sum
+    """
+    import sys
+
+    import msgspec
+
+    from monitor.errors import ConfigError
+    from monitor.evidence.reader import LogReader
+
+    reader = LogReader.open(configuration(config).settings.evidence.folder)
+    if not 0 <= entry < reader.size:
+        raise ConfigError(f"the log has entries 0 to {reader.size - 1}, not {entry}", todo="take the index that a finding names")
+    body = reader.read(entry)
+    if raw:
+        sys.stdout.buffer.write(body)
+        return
+    print_json(msgspec.json.decode(body))

@@ -1,0 +1,185 @@
+"""`monitor findings`: what is open, and the story of one finding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli import exits
+from monitor.cli.options import ConfigDir, OutputFormat, configuration
+from monitor.cli.show import Format, clean, coloured, moment, print_json, safe, say, table
+
+if TYPE_CHECKING:
+    from monitor.model import Result
+    from monitor.store.views import Finding
+
+app = typer.Typer(help="Findings: the life of each failing (check, subject) over sweeps.", invoke_without_command=True)
+
+
+@app.callback()
+def default(context: typer.Context) -> None:
+    """List the open findings when no command is given."""
+    if context.invoked_subcommand is None:
+        show_list()
+
+
+@app.command("list")
+def show_list(
+    config: ConfigDir = Path("config"),
+    everything: Annotated[bool, typer.Option("--all", help="Resolved ones too.")] = False,
+    severity: Annotated[str | None, typer.Option(help="Only of this severity.")] = None,
+    check: Annotated[str | None, typer.Option(help="Only of this check.")] = None,
+    output: OutputFormat = Format.TABLE,
+) -> None:
+    """List findings, most urgent first. Exits with 1 if any is open.
+
+    Example: monitor findings list --severity critical --format json
+    """
+    from monitor.cli.sweep import short_actor
+    from monitor.errors import ConfigError
+    from monitor.model import Severity
+    from monitor.store.store import Store
+
+    if severity and severity not in list(Severity):
+        raise ConfigError(f"no severity is called {severity!r}", todo=f"choose from: {', '.join(Severity)}")
+    loaded = configuration(config)
+    with Store.open(loaded.settings.database) as store:
+        found = [
+            f
+            for f in store.findings(severity=Severity(severity) if severity else None, check=check)
+            if everything or f.is_open
+        ]
+    if output is Format.JSON:
+        print_json(found)
+    elif not found:
+        say("No findings." if everything else "No open findings.")
+    else:
+        table(
+            ["finding", "severity", "account", "who", "since", "what"],
+            [
+                [
+                    f.id,
+                    coloured((f.severity if f.outcome == "fail" else f.outcome).value if f.is_open else "resolved"),
+                    safe(f.scope.split(":")[1] if ":" in f.scope else f.scope, 20) or "-",
+                    safe(short_actor(f.actor), 30) or "-",
+                    moment(f.first_seen),
+                    safe(f.reason, 150),
+                ]
+                for f in found
+            ],
+            flexible=["what"],
+        )
+        say("The story of one: monitor findings show ID")
+    raise typer.Exit(exits.verdict(findings=any(f.is_open for f in found), incomplete=False))
+
+
+@app.command("show")
+def show_one(
+    finding: Annotated[str, typer.Argument(metavar="ID", help="The finding, or the first letters of its id.")],
+    config: ConfigDir = Path("config"),
+    output: OutputFormat = Format.TABLE,
+) -> None:
+    """Tell the story of one finding: who, from where, with which credentials, what was changed, and the evidence.
+
+    Example: monitor findings show F-4K2
+    """
+    from monitor.errors import ConfigError
+    from monitor.evidence.objects import ObjectStore
+    from monitor.evidence.reader import LogReader
+    from monitor.evidence.record import decode_result
+    from monitor.store.store import Store
+
+    loaded = configuration(config)
+    with Store.open(loaded.settings.database) as store:
+        found = store.finding(finding)
+        if found is None:
+            raise ConfigError(f"no finding is called {finding!r}", todo="list them with: monitor findings list --all")
+        sightings = store.sightings(found.id)
+    folder = loaded.settings.evidence.folder
+    result = decode_result(LogReader.open(folder).read(found.result_index), ObjectStore(folder).read).result
+    if output is Format.JSON:
+        print_json({"finding": found, "result": result, "sightings": sightings})
+        return
+    _story(found, result, len(sightings))
+
+
+def _story(found: Finding, result: Result, sightings: int) -> None:
+    state = found.state.value if found.is_open else "resolved"
+    say(f"[bold]{found.id}[/] · {coloured(result.outcome.value)} · {coloured(found.severity.value)} · {state} · {found.check}")
+    say(safe(result.reason, 1000))
+    say(f"Subject     {safe(found.subject)}")
+    say(f"Seen        {moment(found.first_seen)} to {moment(found.last_seen)}, in {found.times_seen} of {sightings} sweeps that judged it")
+    observed = result.observed
+    if observed.get("actor"):
+        _who(observed, result)
+    writes = observed.get("writes", [])
+    if writes:
+        _writes(writes)
+    rest = {k: v for k, v in observed.items() if k not in _TOLD}
+    for name, value in rest.items():
+        if value not in (None, "", [], {}):
+            _value(name, value)
+    if result.expected:
+        _value("expected", result.expected)
+    if result.remedy:
+        say(f"Would do    {safe(result.remedy, 1000)}")
+    say(f"Evidence    entry {found.result_index} of the evidence log, sha256 {found.result_sha256[:16]}…  (monitor evidence show {found.result_index})")
+    for ref in result.evidence[:10]:
+        say(f"            {ref.kind} {safe(ref.name, 220)}")
+    if len(result.evidence) > 10:
+        say(f"            and {len(result.evidence) - 10} more")
+
+
+_TOLD = ("actor", "person", "account", "from", "user_agents", "credentials", "credentials_unknown", "writes", "session_started", "classes")
+
+
+def _who(observed: dict[str, Any], result: Result) -> None:
+    actor = observed["actor"]
+    say(f"Who         {safe(actor.get('name', 'unknown'), 300)} ({safe(actor.get('kind', ''))})")
+    person = observed.get("person")
+    if person:
+        say(f"Person      {safe(person)}" + (f", {safe(actor['human'])}" if actor.get("human") else ""))
+    elif result.outcome == "fail":
+        say("Person      not told by the log")
+    if "mfa" in actor:
+        say(f"MFA         {'yes' if actor['mfa'] else 'no'}")
+    if observed.get("session_started"):
+        say(f"Session     began {safe(observed['session_started'])}")
+    if observed.get("from"):
+        say(f"From        {', '.join(safe(ip, 60) for ip in observed['from'][:6])}")
+    for agent in observed.get("user_agents", [])[:4]:
+        say(f"            {safe(agent, 110)}")
+    say("Credentials" + ("" if observed.get("credentials") else " " + safe(observed.get("credentials_unknown") or "of its own", 300)))
+    for step in observed.get("credentials", []):
+        token = f" for {safe(step['subject'], 150)} of {safe(step.get('issuer', ''))}" if step.get("subject") else ""
+        say(f"            {safe(step['time'], 25)} {safe(step['kind'])}{token}, issued to {safe(step['by'], 150)}")
+    if observed.get("credentials") and observed.get("credentials_unknown"):
+        say(f"            before that: {safe(observed['credentials_unknown'], 300)}")
+
+
+def _writes(writes: list[dict[str, Any]]) -> None:
+    accused = [w for w in writes if w.get("accused")] or writes
+    say(f"Changed     {len(accused)} of {len(writes)} writes are not explained, in order:" if accused is not writes else f"Changed     {len(writes)} writes, in order:")
+    table(
+        ["when", "action", "region", "what"],
+        [
+            [
+                clean(w["time"], 20),
+                safe(w["action"], 60),
+                safe(w["region"], 20),
+                safe(", ".join(map(str, w["what"])), 120),
+            ]
+            for w in accused[:60]
+        ],
+        flexible=["what"],
+    )
+    if len(accused) > 60:
+        say(f"            and {len(accused) - 60} more: --format json lists them all")
+
+
+def _value(name: str, value: Any) -> None:
+    from monitor.cli.show import to_json
+
+    say(f"{name.capitalize():<11} {safe(value if isinstance(value, str) else to_json(value), 600)}")

@@ -1,0 +1,27 @@
+"""Options that several commands share, and how a command gets its configuration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from monitor.cli.show import Format, complain
+
+if TYPE_CHECKING:
+    from monitor.settings import Config
+
+ConfigDir = Annotated[Path, typer.Option("--config", help="The configuration's folder.")]
+OutputFormat = Annotated[Format, typer.Option("--format", help="A table for people, or JSON for programs.")]
+
+
+def configuration(folder: Path) -> Config:
+    """Return the whole configuration, validated; warnings go to standard error. Raises ConfigError with every mistake."""
+    from monitor.settings import load_config
+
+    config = load_config(folder, os.environ)
+    for warning in config.warnings:
+        complain(f"warning: {warning}")
+    return config

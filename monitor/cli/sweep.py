@@ -1,0 +1,198 @@
+"""`monitor sweep`: run a sweep now, and tell in ten seconds what came of it."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor.cli import exits
+from monitor.cli.options import ConfigDir, OutputFormat, configuration
+from monitor.cli.show import Format, clean, coloured, console, moment, number, print_json, safe, say, table
+
+if TYPE_CHECKING:
+    from monitor.evidence.keys import SigningKey
+    from monitor.settings import Config
+    from monitor.sources.ports import Progress
+    from monitor.sweep.run import Swept
+
+
+def sweep(
+    config: ConfigDir = Path("config"),
+    since: Annotated[datetime | None, typer.Option(help="Begin here instead of where the last sweep ended (UTC).")] = None,
+    until: Annotated[datetime | None, typer.Option(help="End here instead of now (UTC).")] = None,
+    check: Annotated[list[str] | None, typer.Option("--check", help="Run this check only; may be given again.")] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Read captured material here (logs/ and api/) instead of the sources.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge, but seal and record nothing.")] = False,
+    output: OutputFormat = Format.TABLE,
+) -> None:
+    """Run a sweep now: read what is new, judge it, seal the evidence, record the findings.
+
+    Example: monitor sweep --until 2026-04-01
+    """
+    from monitor.cli import compose
+    from monitor.sweep import registry
+    from monitor.sweep.run import Plan, run
+
+    now = datetime.now(UTC).replace(microsecond=0)
+    loaded = configuration(config)
+    plan = Plan(
+        id=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+        planned_for=now,
+        at=now,
+        since=_utc(since),
+        until=_utc(until),
+        dry_run=dry_run,
+    )
+    chosen = registry.chosen(registry.discover(), check or ())
+    with compose.ports(loaded, chosen, replay) as (ports, key), progress_bar() as progress:
+        swept = run(plan, ports, progress)
+    if output is Format.JSON:
+        print_json(report(swept, loaded, key))
+    else:
+        _tell(swept, loaded, key)
+    incomplete = not swept.complete or any(r.outcome in ("unknown", "error") for r in swept.results)
+    raise typer.Exit(exits.verdict(findings=any(r.outcome == "fail" for r in swept.results), incomplete=incomplete))
+
+
+def _utc(when: datetime | None) -> datetime | None:
+    return when.replace(tzinfo=UTC) if when and when.tzinfo is None else when
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Yield what sources tell their progress to: a bar on a terminal, nothing elsewhere. It is on standard error."""
+    if not sys.stderr.isatty():
+        yield lambda step, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        tasks: dict[str, Any] = {}
+
+        def tell(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step, total=total or None)
+            bar.update(tasks[step], completed=done, total=total or None)
+
+        yield tell
+
+
+def report(swept: Swept, config: Config, key: SigningKey) -> dict[str, Any]:
+    """Return a sweep's outcome as the stable JSON that docs/output.md describes."""
+    sweep = swept.sweep
+    return {
+        "sweep": sweep.id,
+        "organisation": config.settings.organisation,
+        "window": sweep.window,
+        "complete": swept.complete,
+        "outcomes": dict(sorted(Counter(r.outcome.value for r in swept.results).items())),
+        "coverage": sweep.coverage,
+        "findings": swept.findings,
+        "recovered": swept.recovered,
+        "results": [r for r in swept.results if r.outcome not in ("pass", "not-applicable")],
+        "evidence": {
+            "folder": str(config.settings.evidence.folder),
+            "sealing": swept.sealing,
+            "vkey": key.vkey,
+        },
+    }
+
+
+def _tell(swept: Swept, config: Config, key: SigningKey) -> None:
+    from monitor.store.reconcile import finding_id
+    from monitor.sweep.run import problems, worst
+
+    sweep = swept.sweep
+    logs = [c for c in sweep.coverage if c.source.endswith("logs")]
+    counts: Counter[str] = Counter()
+    for coverage in logs:
+        counts.update(coverage.counts)
+    production = config.expected.sections.production
+    names = [production.name_of(*scope.split(":")[:2]) for scope in production.accounts()]
+    watched = [production.name_of(*scope.split(":")[:2]) for scope in production.watched_accounts()]
+    gaps = problems(sweep.coverage)
+    outcomes = Counter(r.outcome.value for r in swept.results)
+    say(f"[bold]{safe(config.settings.organisation)}[/] · sweep {sweep.id} · {moment(sweep.window.start)} to {moment(sweep.window.end)}")
+    if swept.recovered:
+        say(f"Recovered   {len(swept.recovered)} sealed sweep(s) that a crash had kept out of the database")
+    also = f", and for credentials and log settings {', '.join(map(safe, watched))}" if watched else ""
+    say(f"Watched     production {', '.join(map(safe, names))}{also}: {len(logs)} accounts × regions")
+    say(
+        f"Covered     {number(counts['events'])} events in {number(counts['objects'])} new log objects; "
+        f"{len(sweep.coverage) - len(gaps)} of {len(sweep.coverage)} reads are whole"
+    )
+    for gap in gaps[:8]:
+        say(f"            {coloured(gap.status.value)} {safe(gap.scope)} {safe(gap.source)}: {safe(gap.reason, 110)}")
+    if len(gaps) > 8:
+        say(f"            and {len(gaps) - 8} more: monitor evidence coverage")
+    judged = " · ".join(f"{number(n)} {coloured(name)}" for name, n in sorted(outcomes.items()))
+    say(f"Judged      {number(counts['writes'])} writes; {number(len(swept.results))} results: {judged or 'none'}")
+    bad = worst(swept.results)
+    _findings(bad, swept, finding_id)
+    if swept.sealing:
+        say(
+            f"Evidence    {safe(config.settings.evidence.folder)}: log of {number(swept.sealing.log_size)} entries, "
+            f"root {swept.sealing.root[:16]}…"
+        )
+        if key.made:
+            say("            a signing key was made; hand its public half to your auditor, by another way than the log:")
+            say(f"            {safe(key.vkey)}")
+    else:
+        say("Evidence    none: a dry run seals and records nothing")
+    if key.warning:
+        say(f"            [yellow]{safe(key.warning, 300)}[/]")
+    hint = f"monitor findings show {finding_id(bad[0].check, bad[0].subject)}" if bad and swept.sealing else "monitor findings"
+    say(f"Next        {hint} · monitor evidence coverage · monitor evidence verify")
+
+
+def _findings(bad: list[Any], swept: Swept, finding_id: Any) -> None:
+    if not bad:
+        say("Found       nothing that needs a person")
+        return
+    opened = len(swept.findings.opened) if swept.findings else 0
+    resolved = len(swept.findings.resolved) if swept.findings else 0
+    change = f", {opened} new, {resolved} resolved" if swept.findings else ""
+    say(f"Found       {len(bad)} that need a person{change}")
+    rows = [
+        [
+            finding_id(r.check, r.subject),
+            coloured(r.severity.value if r.outcome == "fail" else r.outcome.value),
+            safe(r.scope.split(":")[1] if r.scope.count(":") else r.scope, 20) or "-",
+            safe(short_actor(r.actor), 34) or "-",
+            safe(r.reason, 150),
+        ]
+        for r in bad[: _shown()]
+    ]
+    table(["finding", "severity", "account", "who", "what"], rows, flexible=["what"])
+    if len(bad) > _shown():
+        say(f"and {len(bad) - _shown()} more: monitor findings")
+
+
+def _shown() -> int:
+    return max(10, min(25, int(console().height) - 16))
+
+
+def short_actor(name: str) -> str:
+    """Return the part of an actor's name that tells people apart: role and session, or user."""
+    tail = clean(name, 500).split(":")[-1]
+    for lead in ("assumed-role/", "user/", "role/"):
+        tail = tail.removeprefix(lead)
+    return tail

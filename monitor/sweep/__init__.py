@@ -1,0 +1,1 @@
+"""The use case: collect, evaluate, seal, record. Knows ports, not vendors."""

@@ -1,0 +1,165 @@
+"""Judge saved documents without a sweep: to try expected state, and new rules, on real material. Stores nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from monitor.decode import cloudtrail
+from monitor.decode.cloudtrail import WHY, Kind
+from monitor.errors import Malformed
+from monitor.facts.change import ChangeEvent, ChangeSession, TokenExchange
+from monitor.facts.session import Exchanges, join
+from monitor.model import Check, Expectation, Outcome, Result, Severity, Sweep, Window
+from monitor.sweep.evaluate import Expected, run
+
+KINDS = ("cloudtrail",)
+E = TypeVar("E", bound=Expectation)
+_JUDGED_BY = "direct-production-change"
+_ORDER = (Outcome.FAIL, Outcome.ERROR, Outcome.UNKNOWN, Outcome.PASS, Outcome.NOT_APPLICABLE)
+_UNTIMED = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one document; `n` counts them from 1."""
+
+    n: int
+    outcome: Outcome
+    check: str
+    subject: str = ""
+    change_class: str | None = msgspec.field(default=None, name="class")
+    actor: str = ""
+    reason: str = ""
+    expected: dict[str, Any] = {}
+    observed: dict[str, Any] = {}
+
+
+class _Built:
+    """Expected state that builds each check's expectation once."""
+
+    def __init__(self, expected: Expected) -> None:
+        self.expected = expected
+        self.built: dict[type[Expectation], Any] = {}
+
+    def build(self, cls: type[E]) -> E:
+        if cls not in self.built:
+            self.built[cls] = self.expected.build(cls)
+        found: E = self.built[cls]
+        return found
+
+
+def documents(content: bytes | bytearray) -> list[bytes]:
+    """Return each document's bytes: of one JSON document, an array, a CloudTrail file, or one document a line. Never raises."""
+    whole = bytes(content).removeprefix(b"\xef\xbb\xbf").strip()
+    if not whole:
+        return []
+    try:
+        return _of(whole)
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    found: list[bytes] = []
+    for line in whole.splitlines():
+        text = line.strip()
+        if text:
+            try:
+                found += _of(text)
+            except (msgspec.DecodeError, RecursionError):
+                found.append(text)
+    return found
+
+
+class _File(msgspec.Struct):
+    Records: list[msgspec.Raw]
+
+
+_list = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_file = msgspec.json.Decoder(_File).decode
+_valid = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def _of(text: bytes) -> list[bytes]:
+    if text.startswith(b"["):
+        return [bytes(raw) for raw in _list(text)]
+    _valid(text)
+    if b'"Records"' in text:
+        try:
+            return [bytes(raw) for raw in _file(text).Records]
+        except msgspec.ValidationError:
+            return [text]
+    return [text]
+
+
+def judge_cloudtrail(found: Sequence[bytes], checks: Sequence[Check], expected: Expected) -> Iterator[Judged]:
+    """Yield one verdict a document, in order. Token exchanges anywhere among the documents serve as session proof.
+
+    Documents alone do not show that a log was read whole, so an exchange that is not among them is unknown, never absent.
+    """
+    built = _Built(expected)
+    mine = [check for check in checks if ChangeSession in check.facts]
+    items = [_item(body) for body in found]
+    exchanges = Exchanges(item for item in items if isinstance(item, TokenExchange))
+    sweep = Sweep(id="evaluate", planned_for=_UNTIMED, at=_UNTIMED, window=Window(_UNTIMED, _UNTIMED))
+    for n, item in enumerate(items, 1):
+        if isinstance(item, Malformed):
+            yield Judged(n=n, outcome=Outcome.ERROR, check=_JUDGED_BY, reason=item.what)
+        elif isinstance(item, TokenExchange):
+            reason = f"{WHY[Kind.CREDENTIALS]}, kept for session proof"
+            yield Judged(
+                n=n, outcome=Outcome.NOT_APPLICABLE, check=_JUDGED_BY, actor=item.source.name, reason=reason,
+                subject=item.id,
+            )  # fmt: skip
+        elif isinstance(item, ChangeEvent):
+            yield _judged(n, item, exchanges, mine, built, sweep)
+        else:
+            kind, who, event = item
+            yield Judged(n=n, outcome=Outcome.NOT_APPLICABLE, check=_JUDGED_BY, actor=who, reason=WHY[kind], subject=event)
+
+
+def _item(body: bytes) -> Malformed | TokenExchange | ChangeEvent | tuple[Kind, str, str]:
+    try:
+        record = cloudtrail.record(body)
+        if record.kind is Kind.CREDENTIALS and (exchange := cloudtrail.exchange(record)):
+            return exchange
+        if record.kind in (Kind.WRITE, Kind.SERVICE):
+            return cloudtrail.event(record)
+        who = record.identity.arn or record.identity.userName or record.identity.principalId or ""
+        return record.kind, who, cloudtrail.event_id(record)
+    except Malformed as wrong:
+        return wrong
+
+
+def _judged(
+    n: int, event: ChangeEvent, exchanges: Exchanges, checks: list[Check], expected: Expected, sweep: Sweep
+) -> Judged:
+    (session,) = join([event], exchanges, lambda account, moment: False)
+    results = [
+        result
+        for check in checks
+        for result in run(check, [session], expected, sweep)
+        if result.subject.startswith(session.id) or result.outcome is Outcome.ERROR
+    ]
+    if not results:
+        reason = f"account {event.account} is not production"
+        return Judged(
+            n=n, outcome=Outcome.NOT_APPLICABLE, check=_JUDGED_BY, subject=session.id, actor=event.actor.name,
+            reason=reason,
+        )  # fmt: skip
+    first = min(results, key=_rank)
+    return Judged(
+        n=n,
+        outcome=first.outcome,
+        check=first.check,
+        subject=first.subject,
+        change_class=first.change_class.value if first.change_class else None,
+        actor=first.actor,
+        reason=first.reason,
+        expected=first.expected,
+        observed=first.observed,
+    )
+
+
+def _rank(result: Result) -> tuple[int, int, str]:
+    return _ORDER.index(result.outcome), list(Severity).index(result.severity), result.check

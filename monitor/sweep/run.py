@@ -1,0 +1,218 @@
+"""One sweep, start to end: what is owed from a crash, scope, collect, evaluate, seal, record.
+
+The evidence log is the truth and the database its projection. A sweep that was cut off before it was sealed has changed
+nothing that counts, and what it left lying is cleared; one that was cut off after it was sealed is recorded from the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+import monitor
+from monitor.evidence import checkpoint
+from monitor.evidence.log import EvidenceLog, archive_path
+from monitor.evidence.record import decode_result
+from monitor.evidence.seal import begin, history, seal
+from monitor.facts.change import ChangeEvent, ChangeSession
+from monitor.facts.session import Exchanges, Sight, join
+from monitor.model import Check, CoverageStatus, Outcome, Result, ScopeCoverage, Severity, Sweep, Window
+from monitor.sources.ports import OBJECTS, Collected, Progress, Request, Source
+from monitor.store.record import Reconciliation, SealedResult, Sealing, SweepRecord
+from monitor.store.store import Store
+from monitor.sweep.evaluate import Expected, evaluate
+
+LEDGER = "sweep-record.json"
+_SESSION = ":session:"
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """What a sweep works with. `tidy` is given the paths of all retained parts that count, and clears the others."""
+
+    sources: Sequence[Source]
+    checks: Sequence[Check]
+    expected: Expected
+    log: EvidenceLog
+    store: Store
+    tidy: Callable[[set[str]], int]
+    config_sha256: str
+    code_sha256: str
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be swept. `at` is the clock, read once, UTC; `window` is what an event source is to cover at most."""
+
+    id: str
+    planned_for: datetime
+    at: datetime
+    since: datetime | None = None
+    until: datetime | None = None
+    dry_run: bool = False
+
+
+class Swept(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a sweep. `sealing` is None for a dry run."""
+
+    sweep: Sweep
+    results: tuple[Result, ...]
+    sealing: Sealing | None
+    findings: Reconciliation | None
+    record: SweepRecord
+    recovered: tuple[str, ...] = ()
+
+    def count(self, outcome: Outcome) -> int:
+        """Return how many results have this outcome."""
+        return sum(1 for result in self.results if result.outcome is outcome)
+
+    @property
+    def complete(self) -> bool:
+        """Return whether every scope was read to its end."""
+        return all(c.status is CoverageStatus.COMPLETE for c in self.sweep.coverage)
+
+
+def recover(ports: Ports) -> tuple[str, ...]:
+    """Record sealed sweeps that the database does not know, oldest first; return their ids."""
+    known = ports.store.recorded_sweeps()
+    recovered = []
+    for manifest in history(ports.log):
+        if manifest.predicate.sweep not in known:
+            record = SweepRecord.decode(manifest.attachment(LEDGER))
+            results = [SealedResult(*sealed) for sealed in manifest.results()]
+            ports.store.record(record, results, _sealing(ports.log, manifest.index))
+            recovered.append(manifest.predicate.sweep)
+    return tuple(recovered)
+
+
+def _sealing(log: EvidenceLog, manifest: int) -> Sealing:
+    """Return where a manifest was sealed: it is the last entry of its append, whose checkpoint is archived."""
+    signed = (log.folder / archive_path(manifest + 1)).read_text()
+    found = checkpoint.verify(signed.encode(), [log.signer.verifier])
+    return Sealing(manifest_index=manifest, log_size=found.size, root=found.root.hex(), checkpoint=signed)
+
+
+def run(plan: Plan, ports: Ports, progress: Progress) -> Swept:
+    """Sweep once. Raises EvidenceError or LedgerError; what the sources meet ends in the results instead."""
+    recovered = () if plan.dry_run else recover(ports)
+    ports.tidy({part.path for part in ports.store.parts()})
+    window = _window(plan, ports)
+    sweep = Sweep(id=plan.id, planned_for=plan.planned_for, at=plan.at, window=window)
+    if not plan.dry_run:
+        scopes = {name: found for source in ports.sources for name, found in source.scopes().items()}
+        begin(ports.log, sweep, scopes, checks=[c.id for c in ports.checks], config_sha256=ports.config_sha256)
+    collected = collect(plan, ports, progress)
+    sweep = msgspec.structs.replace(sweep, coverage=tuple(collected.coverage), window=_covered(collected, window))
+    progress("judging", 0, 1)
+    facts = [*collected.facts, *sessions(collected, ports)]
+    results = tuple(evaluate(ports.checks, facts, ports.expected, sweep))
+    progress("judging", 1, 1)
+    record = SweepRecord(
+        sweep=sweep,
+        objects=tuple(collected.objects),
+        object_source=OBJECTS,
+        exchanges=tuple(collected.exchanges),
+        marks=collected.marks,
+        parts=tuple(collected.parts),
+        notes=collected.notes,
+    )
+    if plan.dry_run:
+        ports.tidy({part.path for part in ports.store.parts()})
+        return Swept(sweep=sweep, results=results, sealing=None, findings=None, record=record)
+    progress("sealing", 0, len(results))
+    sealed = seal(
+        ports.log,
+        sweep,
+        results,
+        collected.captures,
+        {LEDGER: record.encode()},
+        collected.parts,
+        ports.config_sha256,
+        ports.code_sha256,
+        monitor.__version__,
+    )
+    sealing = Sealing(
+        manifest_index=sealed.manifest, log_size=sealed.size, root=sealed.root, checkpoint=sealed.checkpoint
+    )
+    progress("recording", 0, len(results))
+    findings = ports.store.record(record, [SealedResult(*found) for found in sealed.results], sealing)
+    progress("recording", len(results), len(results))
+    return Swept(sweep=sweep, results=results, sealing=sealing, findings=findings, record=record, recovered=recovered)
+
+
+def collect(plan: Plan, ports: Ports, progress: Progress) -> Collected:
+    """Return what all sources gave, together."""
+    whole = Collected()
+    for source in ports.sources:
+        found = source.collect(_request(plan), ports.store, progress)
+        for field in ("facts", "coverage", "captures", "objects", "exchanges", "parts", "blind"):
+            getattr(whole, field).extend(getattr(found, field))
+        for field in ("marks", "notes", "since"):
+            getattr(whole, field).update(getattr(found, field))
+    return whole
+
+
+def sessions(collected: Collected, ports: Ports) -> tuple[ChangeSession, ...]:
+    """Return the sessions of all writes that are new, and those that are judged again because their finding is open."""
+    events = [fact for fact in collected.facts if isinstance(fact, ChangeEvent)]
+    collected.facts[:] = [fact for fact in collected.facts if not isinstance(fact, ChangeEvent)]
+    events += carried(ports)
+    if not events:
+        return ()
+    earliest = min(event.time for event in events)
+    exchanges = Exchanges([*ports.store.exchanges(earliest), *collected.exchanges])
+    sight = Sight(collected.since, tuple(collected.blind))
+    return join(events, exchanges, sight.visible)
+
+
+def carried(ports: Ports) -> list[ChangeEvent]:
+    """Return the writes, from what was retained, of every session with an open finding: a declaration made since may explain them."""
+    reader = ports.log.reader()
+    open_sessions: set[str] = set()
+    days: dict[str, set[str]] = {}
+    for finding in ports.store.open_findings(None):
+        if _SESSION not in finding.subject:
+            continue
+        result = decode_result(reader.read(finding.result_index), ports.log.objects.read).result
+        open_sessions.add(finding.subject.removesuffix(":blinding"))
+        account = result.observed.get("account", "")
+        days.setdefault(str(account), set()).update(str(w["time"])[:10] for w in result.observed.get("writes", ()))
+    parts = [
+        part
+        for account, found in sorted(days.items())
+        for part in ports.store.parts(account, min(found), max(found))
+        if part.day in found
+    ]
+    return [event for source in ports.sources for event in source.recall(parts, open_sessions)]
+
+
+def _window(plan: Plan, ports: Ports) -> Window:
+    """Return the window that the event sources owe; what was really covered is told scope by scope."""
+    owed = [w for source in ports.sources if (w := source.due(_request(plan), ports.store))]
+    return Window(min((w.start for w in owed), default=plan.at), max((w.end for w in owed), default=plan.at))
+
+
+def _request(plan: Plan) -> Request:
+    return Request(sweep=plan.id, at=plan.at, since=plan.since, until=plan.until)
+
+
+def _covered(collected: Collected, planned: Window) -> Window:
+    windows = [c.window for c in collected.coverage if c.window]
+    if not windows:
+        return planned
+    return Window(min(w.start for w in windows), max(w.end for w in windows))
+
+
+def problems(coverage: Iterable[ScopeCoverage]) -> list[ScopeCoverage]:
+    """Return the scopes that were not read whole."""
+    return [c for c in coverage if c.status is not CoverageStatus.COMPLETE]
+
+
+def worst(results: Iterable[Result]) -> list[Result]:
+    """Return what needs a person, most urgent first: failures, errors, then unknowns."""
+    order = {Outcome.FAIL: 0, Outcome.ERROR: 1, Outcome.UNKNOWN: 2}
+    severities = list(Severity)
+    return sorted(
+        (r for r in results if r.outcome in order),
+        key=lambda r: (order[r.outcome], severities.index(r.severity), r.check, r.subject),
+    )

@@ -1,0 +1,151 @@
+"""The schema: from nothing to the newest, once, by whoever comes first, and exactly what the tables say."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, Enum, inspect, text
+from sqlalchemy.exc import IntegrityError
+
+from monitor.store import engine as databases
+from monitor.store import migrate
+from monitor.store.store import Store
+from monitor.store.tables import HEAD, METADATA
+
+REPOSITORY = Path(__file__).parents[3]
+AT_ONCE = 4
+UPGRADE_AT_ONCE = """
+import os, sys
+from monitor.store import migrate
+
+waiting, start = os.pipe()
+children = []
+for _ in range(int(sys.argv[2])):
+    child = os.fork()
+    if child == 0:
+        os.close(start)
+        os.read(waiting, 1)  # returns when the parent lets go of the other end
+        migrate.upgrade(sys.argv[1])
+        os._exit(0)
+    children.append(child)
+os.close(start)
+print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+"""
+
+
+def test_an_empty_database_comes_to_the_newest_schema_and_stays_there(empty_url: str) -> None:
+    assert migrate.state(empty_url) == (None, HEAD)
+    assert migrate.upgrade(empty_url) == (None, HEAD)
+    assert migrate.state(empty_url) == (HEAD, HEAD)
+    assert migrate.upgrade(empty_url) == (HEAD, HEAD)
+    Store.open(empty_url).close()
+
+
+def test_asking_for_the_state_makes_no_file(empty_sqlite_url: str) -> None:
+    assert migrate.state(empty_sqlite_url) == (None, HEAD)
+    assert not Path(empty_sqlite_url.removeprefix("sqlite:///")).parent.exists()
+
+
+def test_processes_that_upgrade_at_once_all_succeed(empty_url: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", UPGRADE_AT_ONCE, empty_url, str(AT_ONCE)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == (f"{[0] * AT_ONCE}\n", "")
+    assert migrate.state(empty_url) == (HEAD, HEAD)
+    Store.open(empty_url).close()
+
+
+def test_the_migrations_make_what_the_tables_say(store_url: str) -> None:
+    with _connected(store_url) as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_every_closed_set_of_words_is_checked_by_the_database(store_url: str) -> None:
+    closed = [
+        (table, column) for table in METADATA.sorted_tables for column in table.c if isinstance(column.type, Enum)
+    ]
+    assert len(closed) == 8
+    with _connected(store_url) as connection:
+        for table, column in closed:
+            checks = {
+                check["name"]: check["sqltext"] for check in inspect(connection).get_check_constraints(table.name)
+            }
+            assert isinstance(column.type, Enum)
+            sql = checks[f"ck_{table.name}_{column.type.name}"]
+            assert [word for word in column.type.enums if f"'{word}'" not in sql] == []
+
+
+def test_a_word_outside_its_set_is_refused(store_url: str) -> None:
+    statement = text(
+        "INSERT INTO sweep VALUES ('s', '2026-01-01', '2026-01-01', '2026-01-01', '2026-01-01', 0, 0, '', '', '{}')"
+    )
+    nonsense = text("INSERT INTO scope_coverage VALUES ('s', 0, '', '', :status, NULL, NULL, '', '', '{}', '[]')")
+    with _connected(store_url) as connection:
+        connection.execute(statement)
+        connection.execute(nonsense, {"status": "complete"})
+        with pytest.raises(IntegrityError):
+            connection.execute(nonsense, {"status": "nonsense"})
+
+
+def test_the_command_line_of_alembic_agrees_and_can_go_back(empty_url: str) -> None:
+    program = "from alembic.config import main\nfor step in (['upgrade', 'head'], ['check'], ['downgrade', 'base']): main(step)"
+    environment = os.environ | {"MONITOR_DATABASE": empty_url}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "No new upgrade operations detected.\n"), done.stderr
+    assert migrate.state(empty_url) == (None, HEAD)
+    with _connected(empty_url) as connection:
+        assert inspect(connection).get_table_names() == ["alembic_version"]
+
+
+def test_the_command_line_of_alembic_asks_for_the_address() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from alembic.config import main; main(['current'])"],
+        cwd=REPOSITORY,
+        env={name: value for name, value in os.environ.items() if name != "MONITOR_DATABASE"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "set MONITOR_DATABASE" in done.stdout + done.stderr
+
+
+def test_an_upgrade_leaves_the_logging_of_the_application_alone(empty_sqlite_url: str) -> None:
+    mine = logging.getLogger("monitor.some.room")
+    before = (logging.root.level, list(logging.root.handlers), mine.disabled, logging.getLogger("alembic").handlers)
+    migrate.upgrade(empty_sqlite_url)
+    assert before == (
+        logging.root.level,
+        list(logging.root.handlers),
+        mine.disabled,
+        logging.getLogger("alembic").handlers,
+    )
+
+
+def test_the_folder_of_migrations_is_no_package_that_would_shadow_alembic() -> None:
+    assert not (migrate.migrations() / "__init__.py").exists()
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Connection]:
+    engine = databases.build(databases.parse(url))
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
