@@ -60,7 +60,7 @@ def evaluate(
 def _trail_result(account: str, where: Production, expected: AwsAuditLogs | None, lists: list[TrailList]) -> Result:
     trails = {trail for one in lists if isinstance(one.trails, tuple) for trail in one.trails}
     lost = sorted({(one.trails.reason, one.trails.grant) for one in lists if isinstance(one.trails, Unknown)})
-    judged = sorted((_judge(trail, account, expected) for trail in trails), key=lambda j: (len(j[1]), len(j[2]), j[0]))
+    judged = sorted((_judge(trail, account, expected) for trail in trails), key=lambda j: (len(j[1]), len(j[2]), j))
     name, wrong, doubts = judged[0] if judged else ("", ["the account has no trail"], [])
     if wrong and (lost or not lists):  # the good trail may be among those that were not read
         wrong, doubts = [], lost or [("its trails were not read", "")]
@@ -103,26 +103,23 @@ def _judge(
     demand(trail.validated, "has no log file validation")
     if f"{trail.provider}:{trail.account}" != account:
         demand(trail.organisation_wide, "belongs to another account and does not cover this one")
-    declared = (
-        [one for one in expected.trails if (one.name, one.account) == (trail.name, trail.account)] if expected else []
-    )
     store, days = trail.store, expected.retention_days if expected else 1
-    if expected and not declared:
-        wrong.append("is not declared in audit_logs")
     if store is None:
         doubts.append(("its bucket was not read", ""))
-        return trail.identifier or trail.name, wrong, doubts
-    if declared and store.name not in {one.bucket for one in declared}:
-        wrong.append(f"fills bucket {store.name}, not {declared[0].bucket}")
-    demand(
-        store.public if isinstance(store.public, Unknown) else not store.public,
-        "fills a bucket that is open to the public",
-    )
-    kept = store.expires_after_days
-    demand(
-        kept if isinstance(kept, Unknown) else kept is None or kept >= days,
-        f"is deleted after {kept} days, before {days}",
-    )
+    else:
+        demand(
+            store.public if isinstance(store.public, Unknown) else not store.public, "fills a bucket open to the public"
+        )
+        kept = store.expires_after_days
+        after = f" (after {kept})" if isinstance(kept, int) else ""
+        long_enough = kept if isinstance(kept, Unknown) else kept is None or kept >= days
+        demand(long_enough, f"lets its logs be deleted before {days} days{after}")
+    if expected:
+        meant = [one.bucket for one in expected.trails if (one.name, one.account) == (trail.name, trail.account)]
+        if not meant:
+            wrong.append("is not declared in audit_logs")
+        elif store and store.name not in meant:
+            wrong.append(f"fills bucket {store.name}, not {meant[0]}")
     return trail.identifier or trail.name, wrong, doubts
 
 
@@ -143,7 +140,9 @@ def _chain_result(scope: str, chains: list[LogChain]) -> Result:
         outcome, reason = Outcome.PASS, f"{digests} signed digests without a gap prove {files} log files unaltered"
     return Result(
         check=ID,
-        subject=f"{scope}:chain",
+        # A window's gap stays on record: a later window that is whole does not make it good.
+        subject=f"{scope}:chain"
+        + "".join(f"@{start:%Y-%m-%dT%H:%MZ}" for start in sorted({c.window.start for c in chains})[:1]),
         scope=scope,
         outcome=outcome,
         severity=Severity.HIGH,
@@ -171,7 +170,7 @@ def _blinding_result(parts: list[ChangeSession]) -> Result:
     merged = msgspec.structs.replace(first, writes=tuple(sorted(writes.values(), key=lambda w: (str(w.time), w.id))))
     calls = [write for write in merged.writes if write.blinds]
     who = first.actor.name + (f" (a person: {first.actor.human})" if first.actor.human else "")
-    told = [f"{call.time} {call.action} {call.blinds}" for call in calls]
+    told = [f"{call.action} at {call.time:%Y-%m-%dT%H:%M:%SZ} {call.blinds}" for call in calls]
     return Result(
         check=ID,
         subject=f"{first.id}:blinding",
@@ -179,7 +178,7 @@ def _blinding_result(parts: list[ChangeSession]) -> Result:
         outcome=Outcome.FAIL,
         severity=Severity.CRITICAL,
         actor=first.actor.name,
-        reason=f"{who} made calls that can blind the audit log: " + "; ".join(told[:SHOWN]) + _more(len(told) - SHOWN),
+        reason="; ".join(told[:SHOWN]) + _more(len(told) - SHOWN) + f"; by {who}",
         expected={"calls": "none that can stop, delete or narrow the audit log"},
         observed=merged.story([call.id for call in calls]),
         remedy="see that the log is on again, as declared; then look at what was done while it was not",
@@ -188,8 +187,9 @@ def _blinding_result(parts: list[ChangeSession]) -> Result:
 
 
 def _told(problem: ChainProblem) -> str:
-    span = f" from {problem.start} to {problem.end}" if problem.start and problem.end else ""
-    return f"{problem.kind} {problem.name}{span}: {problem.detail}"
+    spanned = problem.start and problem.end
+    span = f" from {problem.start:%Y-%m-%dT%H:%M:%SZ} to {problem.end:%Y-%m-%dT%H:%M:%SZ}" if spanned else ""
+    return f"{problem.kind}{span}: {problem.name.rsplit('/', 1)[-1]}: {problem.detail}"
 
 
 def _more(count: int) -> str:

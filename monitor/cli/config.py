@@ -37,13 +37,17 @@ def check(config: ConfigDir = Path("config"), output: OutputFormat = Format.TABL
     if output is Format.JSON:
         print_json({"sha256": loaded.sha256, "counts": counts, "warnings": loaded.warnings})
         return
-    say(f"The configuration in {safe(config)} is right: " + ", ".join(f"{n} {name}" for name, n in counts.items()) + ".")
+    say(
+        f"The configuration in {safe(config)} is right: " + ", ".join(f"{n} {name}" for name, n in counts.items()) + "."
+    )
     say(f"sha256 {loaded.sha256}")
 
 
 @app.command()
 def schema(
-    name: Annotated[str | None, typer.Argument(help="expected, settings or controls; all of them if not given.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="expected, settings or controls; all of them if not given.")
+    ] = None,
 ) -> None:
     """Print the JSON Schema of the YAML files, with which an editor completes and checks them.
 

@@ -26,4 +26,8 @@ def upgrade(config: ConfigDir = Path("config")) -> None:
     from monitor.store.migrate import upgrade as bring
 
     old, new = bring(configuration(config).settings.database)
-    say(f"The database is at schema {new}." if old == new else f"The database went from schema {old or 'nothing'} to {new}.")
+    say(
+        f"The database is at schema {new}."
+        if old == new
+        else f"The database went from schema {old or 'nothing'} to {new}."
+    )

@@ -51,7 +51,9 @@ def _content(name: str) -> bytes | bytearray:
     try:
         body = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as refused:
-        raise ConfigError(f"cannot read {name}: {refused.strerror}", todo="name files that exist, or - for standard input") from None
+        raise ConfigError(
+            f"cannot read {name}: {refused.strerror}", todo="name files that exist, or - for standard input"
+        ) from None
     if not body.startswith(MAGIC):
         return body
     try:

@@ -24,7 +24,9 @@ def verify(
     checkpoint: Annotated[
         Path | None, typer.Option(help="A checkpoint that was kept elsewhere: proves that the log was not rolled back.")
     ] = None,
-    since: Annotated[datetime | None, typer.Option("--from", help="Begin of the period that must be covered (UTC).")] = None,
+    since: Annotated[
+        datetime | None, typer.Option("--from", help="Begin of the period that must be covered (UTC).")
+    ] = None,
     until: Annotated[datetime | None, typer.Option("--to", help="End of the period (UTC).")] = None,
     output: OutputFormat = Format.TABLE,
 ) -> None:
@@ -44,7 +46,9 @@ def verify(
     loaded = configuration(config)
     folder = loaded.settings.evidence.folder
     if not folder.exists():
-        raise ConfigError(f"there is no evidence in {folder}", todo="run `monitor sweep` first, or name the right --config")
+        raise ConfigError(
+            f"there is no evidence in {folder}", todo="run `monitor sweep` first, or name the right --config"
+        )
     if (since is None) != (until is None):
         raise ConfigError("--from and --to belong together", todo="give both, or neither")
     period = Window(_utc(since), _utc(until)) if since and until else None
@@ -97,7 +101,9 @@ def coverage(
     loaded = configuration(config)
     folder = loaded.settings.evidence.folder
     if not folder.exists():
-        raise ConfigError(f"there is no evidence in {folder}", todo="run `monitor sweep` first, or name the right --config")
+        raise ConfigError(
+            f"there is no evidence in {folder}", todo="run `monitor sweep` first, or name the right --config"
+        )
     manifests = list(history(folder))[::-1]
     manifests = manifests[:sweeps] if sweeps else manifests
     rows: list[dict[str, Any]] = [
@@ -143,7 +149,9 @@ def _read(counts: dict[str, int]) -> str:
 def show(
     entry: Annotated[int, typer.Argument(metavar="INDEX", help="The record's index in the evidence log.")],
     config: ConfigDir = Path("config"),
-    raw: Annotated[bool, typer.Option("--raw", help="The record's exact bytes, to hash or to verify elsewhere.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="The record's exact bytes, to hash or to verify elsewhere.")
+    ] = False,
 ) -> None:
     """Show one record of the evidence log.
 
@@ -158,7 +166,9 @@ def show(
 
     reader = LogReader.open(configuration(config).settings.evidence.folder)
     if not 0 <= entry < reader.size:
-        raise ConfigError(f"the log has entries 0 to {reader.size - 1}, not {entry}", todo="take the index that a finding names")
+        raise ConfigError(
+            f"the log has entries 0 to {reader.size - 1}, not {entry}", todo="take the index that a finding names"
+        )
     body = reader.read(entry)
     if raw:
         sys.stdout.buffer.write(body)

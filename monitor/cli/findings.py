@@ -107,10 +107,14 @@ def show_one(
 
 def _story(found: Finding, result: Result, sightings: int) -> None:
     state = found.state.value if found.is_open else "resolved"
-    say(f"[bold]{found.id}[/] · {coloured(result.outcome.value)} · {coloured(found.severity.value)} · {state} · {found.check}")
+    say(
+        f"[bold]{found.id}[/] · {coloured(result.outcome.value)} · {coloured(found.severity.value)} · {state} · {found.check}"
+    )
     say(safe(result.reason, 1000))
     say(f"Subject     {safe(found.subject)}")
-    say(f"Seen        {moment(found.first_seen)} to {moment(found.last_seen)}, in {found.times_seen} of {sightings} sweeps that judged it")
+    say(
+        f"Seen        {moment(found.first_seen)} to {moment(found.last_seen)}, in {found.times_seen} of {sightings} sweeps that judged it"
+    )
     observed = result.observed
     if observed.get("actor"):
         _who(observed, result)
@@ -125,14 +129,27 @@ def _story(found: Finding, result: Result, sightings: int) -> None:
         _value("expected", result.expected)
     if result.remedy:
         say(f"Would do    {safe(result.remedy, 1000)}")
-    say(f"Evidence    entry {found.result_index} of the evidence log, sha256 {found.result_sha256[:16]}…  (monitor evidence show {found.result_index})")
+    say(
+        f"Evidence    entry {found.result_index} of the evidence log, sha256 {found.result_sha256[:16]}…  (monitor evidence show {found.result_index})"
+    )
     for ref in result.evidence[:10]:
         say(f"            {ref.kind} {safe(ref.name, 220)}")
     if len(result.evidence) > 10:
         say(f"            and {len(result.evidence) - 10} more")
 
 
-_TOLD = ("actor", "person", "account", "from", "user_agents", "credentials", "credentials_unknown", "writes", "session_started", "classes")
+_TOLD = (
+    "actor",
+    "person",
+    "account",
+    "from",
+    "user_agents",
+    "credentials",
+    "credentials_unknown",
+    "writes",
+    "session_started",
+    "classes",
+)
 
 
 def _who(observed: dict[str, Any], result: Result) -> None:
@@ -151,7 +168,10 @@ def _who(observed: dict[str, Any], result: Result) -> None:
         say(f"From        {', '.join(safe(ip, 60) for ip in observed['from'][:6])}")
     for agent in observed.get("user_agents", [])[:4]:
         say(f"            {safe(agent, 110)}")
-    say("Credentials" + ("" if observed.get("credentials") else " " + safe(observed.get("credentials_unknown") or "of its own", 300)))
+    say(
+        "Credentials"
+        + ("" if observed.get("credentials") else " " + safe(observed.get("credentials_unknown") or "of its own", 300))
+    )
     for step in observed.get("credentials", []):
         token = f" for {safe(step['subject'], 150)} of {safe(step.get('issuer', ''))}" if step.get("subject") else ""
         say(f"            {safe(step['time'], 25)} {safe(step['kind'])}{token}, issued to {safe(step['by'], 150)}")
@@ -161,7 +181,11 @@ def _who(observed: dict[str, Any], result: Result) -> None:
 
 def _writes(writes: list[dict[str, Any]]) -> None:
     accused = [w for w in writes if w.get("accused")] or writes
-    say(f"Changed     {len(accused)} of {len(writes)} writes are not explained, in order:" if accused is not writes else f"Changed     {len(writes)} writes, in order:")
+    say(
+        f"Changed     {len(accused)} of {len(writes)} writes are not explained, in order:"
+        if accused is not writes
+        else f"Changed     {len(writes)} writes, in order:"
+    )
     table(
         ["when", "action", "region", "what"],
         [

@@ -11,7 +11,9 @@ from enum import StrEnum
 from typing import Any
 
 # Control characters, and the ones that turn the direction of text: https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
-_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffb]")
+_HARMFUL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffb]"
+)
 
 
 class Format(StrEnum):

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 def sweep(
     config: ConfigDir = Path("config"),
-    since: Annotated[datetime | None, typer.Option(help="Begin here instead of where the last sweep ended (UTC).")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(help="Begin here instead of where the last sweep ended (UTC).")
+    ] = None,
     until: Annotated[datetime | None, typer.Option(help="End here instead of now (UTC).")] = None,
     check: Annotated[list[str] | None, typer.Option("--check", help="Run this check only; may be given again.")] = None,
     replay: Annotated[
@@ -130,7 +132,9 @@ def _tell(swept: Swept, config: Config, key: SigningKey) -> None:
     watched = [production.name_of(*scope.split(":")[:2]) for scope in production.watched_accounts()]
     gaps = problems(sweep.coverage)
     outcomes = Counter(r.outcome.value for r in swept.results)
-    say(f"[bold]{safe(config.settings.organisation)}[/] · sweep {sweep.id} · {moment(sweep.window.start)} to {moment(sweep.window.end)}")
+    say(
+        f"[bold]{safe(config.settings.organisation)}[/] · sweep {sweep.id} · {moment(sweep.window.start)} to {moment(sweep.window.end)}"
+    )
     if swept.recovered:
         say(f"Recovered   {len(swept.recovered)} sealed sweep(s) that a crash had kept out of the database")
     also = f", and for credentials and log settings {', '.join(map(safe, watched))}" if watched else ""
@@ -153,13 +157,19 @@ def _tell(swept: Swept, config: Config, key: SigningKey) -> None:
             f"root {swept.sealing.root[:16]}…"
         )
         if key.made:
-            say("            a signing key was made; hand its public half to your auditor, by another way than the log:")
+            say(
+                "            a signing key was made; hand its public half to your auditor, by another way than the log:"
+            )
             say(f"            {safe(key.vkey)}")
     else:
         say("Evidence    none: a dry run seals and records nothing")
     if key.warning:
         say(f"            [yellow]{safe(key.warning, 300)}[/]")
-    hint = f"monitor findings show {finding_id(bad[0].check, bad[0].subject)}" if bad and swept.sealing else "monitor findings"
+    hint = (
+        f"monitor findings show {finding_id(bad[0].check, bad[0].subject)}"
+        if bad and swept.sealing
+        else "monitor findings"
+    )
     say(f"Next        {hint} · monitor evidence coverage · monitor evidence verify")
 
 

@@ -42,26 +42,21 @@ SIGN_IN_NAMES = frozenset(
     }
 )
 
-TELEMETRY = {
-    "ssm.amazonaws.com": frozenset(
-        {
-            "PutComplianceItems",
-            "PutConfigurePackageResult",
-            "PutInventory",
-            "UpdateInstanceAssociationStatus",
-            "UpdateInstanceInformation",
-        }
-    ),
-    "ssmmessages.amazonaws.com": frozenset({"CreateControlChannel", "CreateDataChannel"}),
-    "ecs.amazonaws.com": frozenset(
-        {
-            "DiscoverPollEndpoint",
-            "SubmitAttachmentStateChanges",
-            "SubmitContainerStateChange",
-            "SubmitTaskStateChange",
-        }
-    ),
-}
+TELEMETRY = frozenset(
+    {
+        "CreateControlChannel",
+        "CreateDataChannel",
+        "DiscoverPollEndpoint",
+        "PutComplianceItems",
+        "PutConfigurePackageResult",
+        "PutInventory",
+        "SubmitAttachmentStateChanges",
+        "SubmitContainerStateChange",
+        "SubmitTaskStateChange",
+        "UpdateInstanceAssociationStatus",
+        "UpdateInstanceInformation",
+    }
+)
 """What an agent on an instance reports of itself: telemetry only if an instance says it."""
 
 DATA = {
@@ -82,22 +77,6 @@ DATA = {
             "UploadPartCopy",
         }
     ),
-    "kms.amazonaws.com": frozenset(
-        {
-            "Decrypt",
-            "Encrypt",
-            "GenerateDataKey",
-            "GenerateDataKeyPair",
-            "GenerateDataKeyPairWithoutPlaintext",
-            "GenerateDataKeyWithoutPlaintext",
-            "GenerateMac",
-            "GenerateRandom",
-            "ReEncrypt",
-            "Sign",
-            "Verify",
-            "VerifyMac",
-        }
-    ),
     "lambda.amazonaws.com": frozenset({"Invoke", "InvokeAsync"}),
     "dynamodb.amazonaws.com": frozenset(
         {"BatchWriteItem", "DeleteItem", "PutItem", "TransactWriteItems", "UpdateItem", "BatchExecuteStatement"}
@@ -105,6 +84,26 @@ DATA = {
 }
 """Data-plane calls, asked for only where the record itself does not say (`managementEvent` and `eventCategory` absent).
 https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-data-events-with-cloudtrail.html"""
+
+CRYPTOGRAPHY = frozenset(
+    {
+        "Decrypt",
+        "DeriveSharedSecret",
+        "Encrypt",
+        "GenerateDataKey",
+        "GenerateDataKeyPair",
+        "GenerateDataKeyPairWithoutPlaintext",
+        "GenerateDataKeyWithoutPlaintext",
+        "GenerateMac",
+        "GenerateRandom",
+        "ReEncrypt",
+        "Sign",
+        "Verify",
+        "VerifyMac",
+    }
+)
+"""Use of a key, as against a change of it. KMS logs these as management events, so the name decides.
+https://docs.aws.amazon.com/kms/latest/developerguide/logging-using-cloudtrail.html"""
 
 READS = ("BatchGet", "Describe", "Get", "Head", "List", "Lookup", "Query", "Scan", "Search", "Select", "View")
 """First words of names that read, asked for only where `readOnly` is absent."""
@@ -142,6 +141,9 @@ BLINDING_BUCKET = {
     "PutBucketVersioning": "may stop versioning of the log bucket",
 }
 """Calls that can blind the audit log if they are aimed at the bucket that holds it."""
+
+ALWAYS_READ = ISSUING | BLINDING_NAMES | frozenset(BLINDING_BUCKET)
+"""Names whose records are read whole wherever they stand."""
 
 _CRITICAL = """
 AttachRolePolicy AttachUserPolicy AttachGroupPolicy PutRolePolicy PutUserPolicy PutGroupPolicy CreateAccessKey

@@ -13,7 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from monitor.decode import aws_catalogue as names
-from monitor.decode.cloudtrail_wire import ABSENT, Wide, wide
+from monitor.decode.cloudtrail_wire import ABSENT, Slim, Wide, wide
 from monitor.errors import Malformed
 from monitor.facts.change import Actor, ChangeEvent, TokenExchange
 from monitor.model import EvidenceRef
@@ -100,40 +100,86 @@ class Identity(msgspec.Struct, gc=False):
 _identity = msgspec.json.Decoder(Identity | None).decode
 _any = msgspec.json.Decoder().decode
 _ERRORS = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+_MEMORY = 1 << 16
 
 
-def identity_of(raw: msgspec.Raw | bytes) -> Identity:
-    """Return the decoded `userIdentity`; empty where it is absent or null. Raises Malformed if it is something else."""
-    if not raw:
-        return Identity()
+class Holder(msgspec.Struct, gc=False):
+    """One `userIdentity`, decoded: who held the credentials, and whether that was AWS itself. `wrong` tells what is off."""
+
+    identity: Identity
+    service: bool = False
+    instance: bool = False
+    actor: Actor | None = None
+    wrong: str = ""
+
+
+class Holders:
+    """Every `userIdentity` once: all calls of one session carry the same bytes, so most of them were met before."""
+
+    def __init__(self) -> None:
+        self.elsewhere = False
+        """Whether the records at hand are of an account that is not production: the trail files them by account."""
+        self._met: dict[bytes, Holder] = {}
+
+    def of(self, raw: msgspec.Raw | bytes) -> Holder:
+        """Return the holder that these bytes describe; never raises."""
+        body = bytes(raw)
+        found = self._met.get(body)
+        if found is None:
+            if len(self._met) >= _MEMORY:
+                self._met.clear()
+            found = self._met[body] = _holder(body)
+        return found
+
+    def plain(self, slim: Slim) -> str:
+        """Tell of a record that is not plainly a read whether it can be counted without a look at the rest of it."""
+        name = slim.eventName
+        if name in names.ALWAYS_READ:
+            return ""
+        if slim.managementEvent is False:
+            return "data_events"
+        if self.elsewhere:
+            return "elsewhere"
+        holder = self.of(slim.userIdentity)
+        if holder.identity.type == "AWSService":
+            return "service_writes"
+        return "telemetry" if holder.instance and name in names.TELEMETRY else ""
+
+
+def _holder(body: bytes) -> Holder:
     try:
-        return _identity(raw) or Identity()
+        identity = (_identity(body) if body else None) or Identity()
     except _ERRORS as wrong:
-        raise Malformed(f"userIdentity: {str(wrong)[:160]}") from wrong
+        return Holder(Identity(), wrong=f"userIdentity: {str(wrong)[:160]}")
+    try:
+        return Holder(identity, is_service(identity), _is_instance(identity), actor_of(identity))
+    except Malformed as wrong:
+        return Holder(identity, wrong=wrong.what)
 
 
 class Record(msgspec.Struct, gc=False):
-    """A record with its identity decoded and its kind told."""
+    """A record with its holder and its kind told."""
 
     body: bytes
     wide: Wide
-    identity: Identity
+    holder: Holder
     kind: Kind
     account: str
 
 
-def record(body: bytes, decoded: Wide | None = None, account: str = "") -> Record:
+def record(body: bytes, decoded: Wide | None = None, account: str = "", holders: Holders | None = None) -> Record:
     """Return one record, classified. `account` is used where the record names none. Raises Malformed."""
     decoded = decoded or wide(body)
     if not decoded.eventName or not decoded.eventSource:
         raise Malformed("eventName or eventSource is missing")
-    identity = identity_of(decoded.userIdentity)
-    return Record(
-        body, decoded, identity, kind_of(decoded, identity), decoded.recipientAccountId or identity.accountId or account
-    )
+    holder = (holders or Holders()).of(decoded.userIdentity)
+    if holder.wrong:
+        raise Malformed(holder.wrong)
+    where = decoded.recipientAccountId or holder.identity.accountId or account
+    return Record(body, decoded, holder, kind_of(decoded, holder), where)
 
 
-def kind_of(decoded: Wide, identity: Identity) -> Kind:
+def kind_of(decoded: Wide, holder: Holder) -> Kind:
     """Return what kind of record this is; the first question that is answered with yes decides."""
     name, source = decoded.eventName, decoded.eventSource
     if (name in names.ISSUING and source in names.ISSUERS) or (
@@ -146,9 +192,9 @@ def kind_of(decoded: Wide, identity: Identity) -> Kind:
         return Kind.DATA
     if decoded.errorCode:
         return Kind.DRY_RUN if decoded.errorCode.endswith("DryRunOperation") else Kind.ATTEMPT
-    if name in names.TELEMETRY.get(source, ()) and _is_instance(identity):
+    if holder.instance and name in names.TELEMETRY:
         return Kind.TELEMETRY
-    if decoded.eventType == "AwsServiceEvent" or is_service(identity):
+    if decoded.eventType == "AwsServiceEvent" or holder.service:
         return Kind.SERVICE
     return Kind.WRITE
 
@@ -158,14 +204,14 @@ def _reads(name: str) -> bool:
 
 
 def _is_data(decoded: Wide) -> bool:
-    # A record that contradicts itself is not excused. https://docs.aws.amazon.com/awscloudtrail/latest/userguide/
-    # cloudtrail-event-reference-record-contents.html (eventCategory: Management, Data, NetworkActivity)
+    # eventCategory is Management, Data or NetworkActivity. https://docs.aws.amazon.com/awscloudtrail/latest/userguide/
+    # cloudtrail-event-reference-record-contents.html
     category, management = decoded.eventCategory, decoded.managementEvent
+    if management is False or (decoded.eventName in names.CRYPTOGRAPHY and decoded.eventSource == "kms.amazonaws.com"):
+        return True
     if management is None and not category:
         return decoded.eventName in names.DATA.get(decoded.eventSource, ()) or decoded.eventType == "AwsVpceEvent"
-    if category in ("Data", "NetworkActivity"):
-        return management is not True
-    return management is False and not category
+    return management is None and category in ("Data", "NetworkActivity")
 
 
 def _is_instance(identity: Identity) -> bool:
@@ -195,7 +241,7 @@ def is_service(identity: Identity) -> bool:
 
 
 _ROLE = re.compile(r"arn:(aws[a-z-]*):iam::(\d{12}):role/(?:[^/]+/)*([^/]+)")
-_SESSION = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([^/]+)/([^/]+)")
+_SESSION = re.compile(r"arn:(aws[a-z-]*):sts::(\d{12}):assumed-role/([^/]+)/(.+)", re.DOTALL)
 _CONSOLE = re.compile(
     r"console\.(?:[a-z0-9.-]+\.)?amazonaws\.com|signin\.amazonaws\.com|\[?S3Console|AWS CloudWatch Console|Mozilla/|AWS Internal"
 )
@@ -208,7 +254,7 @@ def _session_name(identity: Identity) -> str:
     return (identity.principalId or "").partition(":")[2]
 
 
-def actor_of(identity: Identity, *, console: bool = False, user_agent: str = "") -> Actor:
+def actor_of(identity: Identity) -> Actor:
     """Return who acted, in neutral words. Raises Malformed where the identity contradicts itself."""
     context = identity.sessionContext or SessionContext()
     issuer = context.sessionIssuer or Issuer()
@@ -236,19 +282,17 @@ def actor_of(identity: Identity, *, console: bool = False, user_agent: str = "")
         via=identity.invokedBy or "",
         source_identity=context.sourceIdentity or "",
         on_behalf_of=(identity.onBehalfOf and identity.onBehalfOf.userId) or "",
-        human=_human(identity, role, console, user_agent),
+        human=_human(identity, role),
         mfa={"true": True, "false": False}.get(attributes.mfaAuthenticated or ""),
     )
 
 
-def _human(identity: Identity, role: str, console: bool, user_agent: str) -> str:
-    """Return why a person is to be seen behind this, or nothing. A user agent may incriminate, never exculpate."""
+def _human(identity: Identity, role: str) -> str:
+    """Return why a person is to be seen behind an identity, or nothing."""
     if identity.type == "Root":
         return "root user"
-    if console or identity.invokedBy == "signin.amazonaws.com":
+    if identity.invokedBy == "signin.amazonaws.com":
         return "from the console"
-    if not identity.invokedBy and _CONSOLE.match(user_agent):
-        return "console user agent"
     if "/aws-reserved/sso.amazonaws.com/" in role or "/AWSReservedSSO_" in role:
         return "single sign-on"
     if identity.onBehalfOf and identity.onBehalfOf.userId:
@@ -256,6 +300,19 @@ def _human(identity: Identity, role: str, console: bool, user_agent: str) -> str
     if identity.type == "IAMUser":
         return "user with keys of its own"
     return ""
+
+
+def _acted(item: Record) -> Actor:
+    """Return who acted in this call. A user agent may incriminate, never exculpate."""
+    actor = item.holder.actor or Actor()
+    if actor.human:
+        return actor
+    decoded = item.wide
+    if bytes(decoded.sessionCredentialFromConsole).strip(b'"') == b"true":
+        return msgspec.structs.replace(actor, human="from the console")
+    if not actor.via and decoded.userAgent and _CONSOLE.match(decoded.userAgent):
+        return msgspec.structs.replace(actor, human="console user agent")
+    return actor
 
 
 def moment(text: str) -> datetime | None:
@@ -284,8 +341,6 @@ def event(
 ) -> ChangeEvent:
     """Return a write as a fact. Raises Malformed where who or when cannot be told apart from nonsense."""
     decoded = item.wide
-    agent = decoded.userAgent or ""
-    console = bytes(decoded.sessionCredentialFromConsole).strip(b'"') == b"true"
     service = decoded.eventSource.removesuffix(".amazonaws.com")
     return ChangeEvent(
         id=event_id(item),
@@ -294,10 +349,10 @@ def event(
         account=item.account,
         region=decoded.awsRegion or region,
         action=f"{service}:{decoded.eventName}",
-        actor=actor_of(item.identity, console=console, user_agent=agent),
+        actor=_acted(item),
         what=targets(decoded),
         source_ip=decoded.sourceIPAddress or "",
-        user_agent=agent,
+        user_agent=decoded.userAgent or "",
         severity=names.severity(service, decoded.eventName),
         blinds=blinding(decoded) if blinds is None else blinds,
         evidence=log_object,
@@ -351,14 +406,10 @@ def targets(decoded: Wide) -> tuple[str, ...]:
         request = _targets(decoded.requestParameters)
     except _ERRORS:
         return ()
-    found: list[str] = []
-    for field in _Targets.__struct_fields__:
-        raw = getattr(request, field, ABSENT)
-        if raw:
-            text = bytes(raw)
-            if text[:1] == b'"':
-                found.append(str(_any(text))[:256])
-    return tuple(found)
+    if request is None:
+        return ()
+    given = [bytes(raw) for raw in msgspec.structs.astuple(request) if raw]
+    return tuple([str(_any(text))[:256] for text in given if text[:1] == b'"'])
 
 
 class _Credentials(msgspec.Struct, gc=False):
@@ -418,8 +469,8 @@ def exchange(item: Record, *, log_object: EvidenceRef | None = None) -> TokenExc
     if answer.credentials is None or not answer.credentials.accessKeyId:
         return None
     when = _when(decoded)
-    source = item.identity
-    if kind == "role" and is_service(source):
+    source = item.holder.identity
+    if kind == "role" and item.holder.service:
         kind = "service"
     user = answer.assumedRoleUser or _AssumedUser()
     expires = _expiry(answer.credentials.expiration, when, request.durationSeconds)
@@ -433,7 +484,7 @@ def exchange(item: Record, *, log_object: EvidenceRef | None = None) -> TokenExc
         subject=_subject(kind, source, answer),
         audience=answer.audience,
         session_name=request.roleSessionName or request.name,
-        source=actor_of(source, user_agent=decoded.userAgent or ""),
+        source=_acted(item),
         source_ip=decoded.sourceIPAddress or "",
         user_agent=decoded.userAgent or "",
         access_key=answer.credentials.accessKeyId,
@@ -443,12 +494,24 @@ def exchange(item: Record, *, log_object: EvidenceRef | None = None) -> TokenExc
     )
 
 
+_MONTHS = {
+    month: n
+    for n, month in enumerate(["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"], 1)
+}
+_EXPIRATION = re.compile(r"([A-Z][a-z]{2}) (\d{1,2}), (\d{4}),? (\d{1,2}):(\d\d):(\d\d)\s([AP])M", re.ASCII)
+
+
 def _expiry(text: str, when: datetime, seconds: int | None) -> datetime:
-    for form in ("%b %d, %Y, %I:%M:%S %p", "%b %d, %Y %I:%M:%S %p"):
+    """Return when credentials end (UTC): as CloudTrail writes it (`Mar 1, 2026, 1:02:03 PM`), else as was asked for."""
+    written = _EXPIRATION.fullmatch(text)
+    if written and written[1] in _MONTHS:
+        day, year, hour, minute, second = (int(written[n]) for n in range(2, 7))
         try:
-            return datetime.strptime(text + " +0000", form + " %z")
+            return datetime(
+                year, _MONTHS[written[1]], day, hour % 12 + 12 * (written[7] == "P"), minute, second, tzinfo=UTC
+            )
         except ValueError:
-            continue
+            pass
     return moment(text) or when + timedelta(seconds=min(max(seconds or 43200, 900), 129600))
 
 

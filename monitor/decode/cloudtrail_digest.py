@@ -57,7 +57,7 @@ def verify_chain(
     Digests from before and after the window may be given too: they serve the links at its edges. `public_keys` maps a
     fingerprint to DER, and must hold all keys of the region over the time of the digests. `log_hashes` maps the key of each
     log file that was read to the SHA-256 (hex) of its uncompressed bytes, None where it could not be read; a log file that a
-    digest names and that is absent is missing. A digest may come an hour after its end, so the newest hour is not demanded.
+    digest names and that is absent is missing. What lies after judged_until(window) is not demanded: it may still come.
     """
     return _Judge(scope, window, public_keys, log_hashes).judge(digests)
 
@@ -65,6 +65,10 @@ def verify_chain(
 def judged_until(window: Window) -> datetime:
     """Return up to when (UTC) verify_chain demands digests: the next window must begin here, or an hour is never judged."""
     return max(window.start, (window.end - DELIVERY).replace(minute=0, second=0, microsecond=0))
+
+
+def _ref(stored: DigestObject) -> EvidenceRef:
+    return EvidenceRef(kind="log-object", name=stored.key, sha256=hashlib.sha256(stored.body).hexdigest())
 
 
 class _Judge:
@@ -99,19 +103,18 @@ class _Judge:
                 spans.append((digest.start, digest.end))
             if digest.start >= self.window.end or digest.end <= self.window.start:
                 continue
+            signatures = carried.get(place(digest.stored.key), set())
+            if digest.stored.signature is None and not signatures and digest.start >= judged_until(self.window):
+                continue  # a copy's newest digest cannot be proven yet, nor is it demanded: the next window judges it
             judged.append(digest)
-            proven = self._signature(digest, carried.get(place(digest.stored.key), set()))
+            proven = self._signature(digest, signatures)
             self._links(digest, before, by_place, stored)
             self._log_files(digest, proven)
         if judged and not self.keys:
             self._doubt("no public keys were read, so no digest's signature could be checked", self.key_grant)
         self._tiling(spans)
         # A digest pins all before it by its links, so the newest of each trail stands for the chain.
-        newest_judged = {digest.series: digest.stored for digest in judged}
-        evidence = [
-            EvidenceRef(kind="log-object", name=d.key, sha256=hashlib.sha256(d.body).hexdigest())
-            for _, d in sorted(newest_judged.items())
-        ]
+        last = {digest.series: digest.stored for digest in judged}
         return LogChain(
             scope=self.scope,
             source="aws-cloudtrail-digest",
@@ -121,7 +124,7 @@ class _Judge:
             files_verified=self.verified,
             problems=tuple(self.problems) + self._rest(),
             unproven=tuple(self.unproven),
-            evidence=tuple(evidence),
+            evidence=tuple(_ref(last[series]) for series in sorted(last)),
         )
 
     def _problem(
@@ -143,9 +146,7 @@ class _Judge:
     def _distinct(self, digests: Sequence[DigestObject]) -> dict[str, DigestObject]:
         """Return the objects by place; the same one twice is one, two different ones under one key are a problem."""
         distinct: dict[str, DigestObject] = {}
-        for stored in sorted(
-            set(digests), key=lambda d: (d.key, bool(d.error), d.bucket, d.body, d.signature or "", d.error)
-        ):
+        for stored in sorted(set(digests), key=lambda d: (d.key, d.error, d.bucket, d.body, d.signature or "")):
             first = distinct.setdefault(place(stored.key), stored)
             if first is not stored and not stored.error and stored.body != first.body:
                 self._problem("unreadable-digest", stored.key, "two different objects bear this key")
@@ -155,8 +156,7 @@ class _Judge:
         for one in stored:
             digest: Digest | str = "" if one.error else read(one)
             if isinstance(digest, Digest):
-                stranger = self._stranger(digest)
-                if not stranger:
+                if not (stranger := self._stranger(digest)):
                     yield digest
                     continue
                 digest = stranger
@@ -181,38 +181,26 @@ class _Judge:
     def _signature(self, digest: Digest, carried: set[str]) -> bool:
         """Return whether the provider's key proves the digest; say so where it does not."""
         key, wire = digest.stored.key, digest.wire
-        bad = ("bad-signature", key)
-        if place(wire.key) != place(key):
-            self._problem(*bad, f"is signed for another place: {wire.key[:300]}", digest.start, digest.end)
-            return False
-        if wire.digest_signature_algorithm != "SHA256withRSA":
-            what = f"names signature algorithm {wire.digest_signature_algorithm[:50]}, not SHA256withRSA"
-            self._problem(*bad, what, digest.start, digest.end)
-            return False
-        if not self.keys:
-            return False
         fingerprint = wire.digest_public_key_fingerprint
-        if fingerprint not in self.keys:
-            what = (
-                f"is signed with key {fingerprint[:64]}, which is not among the provider's keys of this region and time"
-            )
-            self._problem(*bad, what, digest.start, digest.end)
-            return False
-        public = self.keys[fingerprint]
-        if public is None:
-            self._doubt(f"public key {fingerprint[:64]} is not an RSA key that can be read", self.key_grant)
-            return False
+        public = self.keys.get(fingerprint)
         signatures = carried if digest.stored.signature is None else {digest.stored.signature}
-        if not signatures:
-            what = f"digest {key} has lost its signature, and no later digest carries it yet"
-            self._doubt(what, "keep the object metadata `signature` when copying, or wait for the next digest")
-            return False
-        if not any(signature_holds(digest, signature, public) for signature in sorted(signatures)):
-            self._problem(
-                *bad, "its signature does not hold: the digest was altered or forged", digest.start, digest.end
-            )
-            return False
-        return True
+        fault = ""
+        if place(wire.key) != place(key):
+            fault = f"is signed for another place: {wire.key[:300]}"
+        elif wire.digest_signature_algorithm != "SHA256withRSA":
+            fault = f"names signature algorithm {wire.digest_signature_algorithm[:50]}, not SHA256withRSA"
+        elif self.keys and fingerprint not in self.keys:
+            fault = f"is signed with key {fingerprint[:64]}, which is none of the provider's in this region and time"
+        elif public and signatures and not any(signature_holds(digest, one, public) for one in sorted(signatures)):
+            fault = "its signature does not hold: the digest was altered or forged"
+        if fault:
+            self._problem("bad-signature", key, fault, digest.start, digest.end)
+        elif self.keys and not public:
+            self._doubt(f"public key {fingerprint[:64]} is not an RSA key that can be read", self.key_grant)
+        elif public and not signatures:
+            mend = "keep the object metadata `signature` when copying, or wait for the next digest"
+            self._doubt(f"digest {key} has lost its signature, and no later digest carries it", mend)
+        return bool(public and signatures and not fault)
 
     def _links(
         self,
@@ -256,8 +244,8 @@ class _Judge:
             faults.append("the signature it names is not that of the digest before it")
         if previous.start >= digest.start:
             faults.append("the digest that it follows is not earlier")
-        for fault in faults:
-            self._problem("broken-link", key, f"{fault} ({previous.stored.key})", digest.start, digest.end)
+        if faults:
+            self._problem("broken-link", key, f"{'; '.join(faults)}: {previous.stored.key}", digest.start, digest.end)
 
     def _log_files(self, digest: Digest, proven: bool) -> None:
         for entry in dict.fromkeys(digest.wire.log_files):
@@ -287,15 +275,13 @@ class _Judge:
         return delivered + timedelta(minutes=1) > self.window.start and delivered < self.window.end
 
     def _tiling(self, spans: list[tuple[datetime, datetime]]) -> None:
-        window = self.window
-        demanded = judged_until(window)
+        covered, demanded = self.window.start, judged_until(self.window)
         if not spans:
-            if demanded > window.start:
-                self._problem("gap", self.scope, "no digest at all covers this time", window.start, window.end)
+            if covered < demanded:
+                self._problem("gap", self.scope, "no digest at all covers this time", covered, self.window.end)
             else:
                 self._doubt("the window is too short for an hourly digest to be there already", "sweep a longer window")
             return
-        covered = window.start
         for start, end in sorted(spans):
             if covered < min(start, demanded) and (covered, start) not in self.restarts:
                 self._problem("gap", self.scope, "no digest covers this time", covered, min(start, demanded))

@@ -12,7 +12,7 @@ Record contents: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/clou
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pyarrow
@@ -32,6 +32,11 @@ class Slim(msgspec.Struct, gc=False):
     eventTime: str = ""
     eventName: str = ""
     readOnly: bool | None = None
+    managementEvent: bool | None = None
+
+
+Plain = Callable[[Slim], str]
+"""Tells of a record that is not plainly a read whether it can be counted as it is: under which word, or empty if not."""
 
 
 class _SlimFile(msgspec.Struct, gc=False):
@@ -87,6 +92,7 @@ class Pass(msgspec.Struct, gc=False):
 
     records: int
     flagged: list[Flagged]
+    plain: dict[str, int]
     damage: str = ""
     first: str = ""
     last: str = ""
@@ -106,18 +112,25 @@ def wide(body: bytes) -> Wide:
         raise Malformed(f"not a CloudTrail record: {_short(wrong)}") from wrong
 
 
-def sift(buffer: bytes | bytearray) -> Pass:
+def sift(buffer: bytes | bytearray, plain: Plain) -> Pass:
     """Return all records of a log file that need a closer look, with their exact bytes. Never raises."""
     try:
         slims = _slim_file(buffer).Records
     except _DEPTH_ERRORS:
-        return sift_slowly(buffer)
-    flagged = [i for i, slim in enumerate(slims) if slim.readOnly is not True or slim.eventName in ISSUING]
+        return sift_slowly(buffer, plain)
+    counted: dict[str, int] = {}
+    flagged = []
+    for i in [i for i, slim in enumerate(slims) if slim.readOnly is not True or slim.eventName in ISSUING]:
+        word = plain(slims[i])
+        if word:
+            counted[word] = counted.get(word, 0) + 1
+        else:
+            flagged.append(i)
     found = _locate(buffer, slims, flagged) if flagged else []
     if found is None:
-        return sift_slowly(buffer)
+        return sift_slowly(buffer, plain)
     times = [slim.eventTime for slim in slims]
-    return Pass(len(slims), found, "", min(times, default=""), max(times, default=""))
+    return Pass(len(slims), found, counted, "", min(times, default=""), max(times, default=""))
 
 
 def _locate(buffer: bytes | bytearray, slims: list[Slim], flagged: list[int]) -> list[Flagged] | None:
@@ -152,7 +165,7 @@ def _locate(buffer: bytes | bytearray, slims: list[Slim], flagged: list[int]) ->
     return found
 
 
-def sift_slowly(buffer: bytes | bytearray) -> Pass:
+def sift_slowly(buffer: bytes | bytearray, plain: Plain) -> Pass:
     """Return the same as `sift`, record by record: the reference that the fast way must agree with. Never raises."""
     content = bytes(buffer)
     damage = ""
@@ -164,19 +177,24 @@ def sift_slowly(buffer: bytes | bytearray) -> Pass:
         damage = f"not a CloudTrail log file: {_short(wrong)}"
         bodies = list(_salvage(content))
     flagged: list[Flagged] = []
+    counted: dict[str, int] = {}
     times: list[str] = []
     for number, (body, trusted) in enumerate(bodies):
         try:
             slim = _slim(body)
             times.append(slim.eventTime)
             if needs_look(slim):
-                flagged.append(Flagged(number, body, _wide(body), trusted=trusted))
+                word = plain(slim)
+                if word:
+                    counted[word] = counted.get(word, 0) + 1
+                else:
+                    flagged.append(Flagged(number, body, _wide(body), trusted=trusted))
         except _DEPTH_ERRORS as wrong:
             flagged.append(Flagged(number, body, broken=_short(wrong), trusted=trusted))
     broken = [f.number for f in flagged if f.broken]
     if broken and not damage:
         damage = f"{len(broken)} of {len(bodies)} records cannot be understood, the first is number {broken[0] + 1}"
-    return Pass(len(bodies), flagged, damage, min(times, default=""), max(times, default=""))
+    return Pass(len(bodies), flagged, counted, damage, min(times, default=""), max(times, default=""))
 
 
 def _salvage(content: bytes) -> Iterator[tuple[bytes, bool]]:

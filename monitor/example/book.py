@@ -21,6 +21,8 @@ PASS, FAIL, UNKNOWN, NOT_APPLICABLE = "pass", "fail", "unknown", "not-applicable
 DIRECT_CHANGE = "direct-production-change"
 SESSION_PROOF = "pipeline-session-proof"
 LOG_INTEGRITY = "audit-log-integrity"
+COVERAGE, PARTIAL = "coverage", "partial"
+"""What truth says of objects that cannot be read whole: no check's outcome, but the status of their scope's coverage."""
 
 
 def delivery(at: datetime) -> datetime:

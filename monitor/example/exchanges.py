@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from monitor.example.cast import AUDIENCE, EAST, Person
-from monitor.example.chance import Chance, principal
+from monitor.example.chance import Chance
 from monitor.example.records import Record, Session, expiration, provider_arn, record, stamp
 
 TOKEN_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -172,8 +172,3 @@ def session_token(chance: Chance, account: str, identity: Record, moment: str, *
         **more,
     }
     return record(("sts", "GetSessionToken"), identity=identity, **values)
-
-
-def role_principal(account: str, role: str, path: str = "/") -> str:
-    """Return the principal id of a role."""
-    return principal("AROA", f"arn:aws:iam::{account}:role{path}{role}")

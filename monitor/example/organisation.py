@@ -109,10 +109,14 @@ def digests(book: Book, files: list[LogFile], chain: cast.Chain, key: SigningKey
 
 
 def sidecars(chain: list[Digest]) -> dict[str, bytes]:
-    """Return the metadata of each digest whose signature no later one carries: the last, and those before a gap."""
+    """Return the metadata of each digest whose signature no later one carries: the last, and those before a gap.
+
+    The last that ends within the month has its own too, so that a sweep of just the month can verify it.
+    """
     out = {}
     for number, digest in enumerate(chain):
-        if number + 1 == len(chain) or chain[number + 1].start != digest.end:
+        after = chain[number + 1] if number + 1 < len(chain) else None
+        if after is None or after.start != digest.end or digest.end <= cast.MONTH_END < after.end:
             metadata = {"signature": digest.signature, "signature-algorithm": ALGORITHM}
             out[f"{digest.key}.metadata.json"] = dump(metadata).encode()
     return out

@@ -7,10 +7,12 @@ from typing import Any
 
 from monitor.example import calls, cast
 from monitor.example.book import (
+    COVERAGE,
     DIRECT_CHANGE,
     FAIL,
     LOG_INTEGRITY,
     NOT_APPLICABLE,
+    PARTIAL,
     PASS,
     Book,
     on,
@@ -77,12 +79,14 @@ def damaged(book: Book) -> None:
     place = (cast.PAYMENTS, cast.EAST, DAMAGED_AT)
     book.cut.add(place)
     why = "The object is cut short: what it held is not known, and coverage is not complete"
-    book.tell("damaged-object", "error", LOG_INTEGRITY, [], why, objects=[book.key(place)])
+    book.tell("damaged-object", PARTIAL, COVERAGE, [], why, objects=[book.key(place)])
     at = on(19, 15)
     who = book.person(cast.BEN, at, account=cast.DATA)
     ids = [book.act(who, call, at + timedelta(minutes=4)) for call in (STOP, INGRESS)]
     direct(book, "bad-record", ids, "A bad record beside them does not keep the good ones from being judged")
     place = book.place(ids[0])
+    why = "One record of this object cannot be understood, so the object is not read whole"
+    book.tell("bad-record", PARTIAL, COVERAGE, [], why, objects=[book.key(place)])
     bad = {
         "eventVersion": 1.11,
         "userIdentity": ["nobody"],

@@ -138,7 +138,8 @@ def half_told(book: Book) -> None:
 def hostile(book: Book) -> None:
     """Plant a session whose every string is meant for whoever prints it."""
     source = book.person(cast.DORA, on(26, 9))
-    name = f"{FORMULA}{SLACK}{ANSI}{OVERRIDE}"
+    # No slash or colon in it, so that the ARN still has its parts; AWS itself allows fewer characters.
+    name = f"=1+cmd|' calc'!A0<!channel><b>x<b>{ANSI}{OVERRIDE}"
     session = book.assume(source, cast.PAYMENTS, "developer", name, on(26, 9, 2), agent=LONG_AGENT)
     tags = {"Name": FORMULA, "owner": HTML, "note": SLACK, "alarm": ANSI, "file": OVERRIDE}
     items = [{"key": key, "value": value} for key, value in tags.items()]

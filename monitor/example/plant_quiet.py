@@ -9,7 +9,7 @@ from monitor.example import calls, cast, exchanges
 from monitor.example.book import DIRECT_CHANGE, FAIL, NOT_APPLICABLE, PASS, Book, on
 from monitor.example.calls import Call
 from monitor.example.events import DENIED
-from monitor.example.records import Session, service_identity, stamp, user_identity
+from monitor.example.records import Session, centre_identity, service_identity, stamp, user_identity
 
 DESCRIBE = calls.READS[0]
 ENCRYPT = Call("kms", "Encrypt", {"keyId": "alias/payments", "encryptionAlgorithm": "SYMMETRIC_DEFAULT"})
@@ -31,6 +31,9 @@ def reads(book: Book) -> None:
     plain = [
         book.act(who, call, at + timedelta(minutes=2 + n), read_only=True) for n, call in enumerate(calls.READS[:4])
     ]
+    portal = Call("sso", "ListProfilesForApplication", {"instanceId": "ins-§hex§"})
+    visitor = centre_identity(cast.PAYMENTS, book.chance.uuid())
+    plain.append(book.act(None, portal, at, identity=visitor, read_only=True))
     book.tell("read-only", NOT_APPLICABLE, DIRECT_CHANGE, plain, "The calls read and change nothing")
     denied = [book.act(who, call, at + timedelta(minutes=9), read_only=True, **DENIED) for call in calls.READS[4:6]]
     book.tell("read-only-denied", NOT_APPLICABLE, DIRECT_CHANGE, denied, "A read that was denied is still a read")

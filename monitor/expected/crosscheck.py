@@ -12,7 +12,7 @@ from datetime import timedelta
 from monitor.expected.fields import shown
 from monitor.expected.mistakes import Path, did_you_mean
 from monitor.expected.models import Sections
-from monitor.expected.patterns import account_mistake, account_of, overlap
+from monitor.expected.patterns import account_mistake, account_of, overlap, principal_mistake
 
 Wrong = tuple[Path, str]
 """A path in the data, and what is wrong there."""
@@ -120,8 +120,10 @@ def _two_faced(data: Mapping[str, object]) -> Iterator[Wrong]:
             if overlap(mine, theirs):
                 yield (
                     path,
-                    f"{shown(mine)} is also the deploy identity {shown(owner)} ({shown(theirs)}); "
-                    "a person's emergency path and the pipeline need identities of their own",
+                    (
+                        f"{shown(mine)} is also the deploy identity {shown(owner)} ({shown(theirs)}); "
+                        "a person's emergency path and the pipeline need identities of their own"
+                    ),
                 )
                 break
 
@@ -129,7 +131,7 @@ def _two_faced(data: Mapping[str, object]) -> Iterator[Wrong]:
 def _principals(data: Mapping[str, object], section: str) -> Iterator[tuple[Path, str, str]]:
     for path, entry in _entries(data.get(section), (section,)):
         for at, pattern in _listed(entry.get("principals"), (*path, "principals")):
-            if account_of(pattern):
+            if not principal_mistake(pattern):
                 yield at, pattern, str(entry.get("id", ""))
 
 

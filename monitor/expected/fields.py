@@ -61,7 +61,8 @@ def _region_mistake(text: str) -> str:
 
 def _bucket_mistake(text: str) -> str:
     if text.startswith("s3:"):
-        return f"is an address; write the bucket's name alone: {shown(text.removeprefix('s3:').strip('/').partition('/')[0])}"
+        name = text.removeprefix("s3:").strip("/").partition("/")[0]
+        return f"is an address; write the bucket's name alone: {shown(name)}"
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
     right = "is not the name of a bucket; write 3 to 63 lower-case letters, digits, '-' and '.'"
     return "" if re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", text) else right
@@ -74,24 +75,30 @@ def bucket_mistake(text: str) -> str:
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII)
 
+_MOMENT_RIGHT = "write it with its zone, as 2026-03-14T01:00:00Z"
+
 
 def moment(value: object) -> datetime:
     """Return the moment in UTC that a text or an aware datetime stands for; raises ValueError saying what would be."""
-    right = "write it with its zone, as 2026-03-14T01:00:00Z"
     found = value
     if isinstance(value, str) and _MOMENT.fullmatch(value):
         try:
             found = datetime.fromisoformat(value.upper())
         except ValueError as error:
-            raise ValueError(f"{shown(value)} is no moment ({error}); {right}") from error
-    if not isinstance(found, datetime):
-        raise ValueError(f"{shown(value)} is not a date and time; {right}")
+            raise ValueError(f"{shown(value)} is no moment ({error}); {_MOMENT_RIGHT}") from error
+    if isinstance(found, datetime):
+        return _in_utc(found)
+    raise ValueError(f"{shown(value)} is not a date and time; {_MOMENT_RIGHT}")
+
+
+def _in_utc(found: datetime) -> datetime:
+    written = shown(found.isoformat())
     if found.utcoffset() is None:
-        raise ValueError(f"{shown(str(value))} has no zone; write UTC as 2026-03-14T01:00:00Z, or an offset as +01:00")
+        raise ValueError(f"{written} has no zone; write UTC as 2026-03-14T01:00:00Z, or an offset as +01:00")
     try:
         return found.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError(f"{shown(str(value))} lies outside the calendar; {right}") from error
+        raise ValueError(f"{written} lies outside the calendar; {_MOMENT_RIGHT}") from error
 
 
 def day(value: object) -> date:

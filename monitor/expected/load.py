@@ -90,18 +90,19 @@ def load(folder: FolderPath) -> ExpectedState:
 
 def examine(folder: FolderPath) -> tuple[ExpectedState | None, tuple[Mistake, ...]]:
     """Return the expected state in a folder, or, when anything is wrong, None and every mistake."""
+    label = folder.name or folder.resolve().name
     try:
         found = sorted(folder.iterdir())
     except OSError as error:
-        return None, (Mistake(folder.name, 0, (), _no_folder(folder, error)),)
-    mistakes = [m for path in found if (m := _stranger(path, folder.name))]
-    reads = [read(path, f"{folder.name}/{path.name}") for path in found if path.suffix == ".yaml" and _wanted(path)]
+        return None, (Mistake(label, 0, (), _no_folder(folder, error)),)
+    mistakes = [m for path in found if (m := _stranger(path, label))]
+    reads = [read(path, f"{label}/{path.name}") for path in found if path.suffix == ".yaml" and _wanted(path)]
     home, data, wrong = _merged(reads)
     mistakes += [m for one in reads for m in one.document.mistakes] + wrong
 
     def place(path: Path) -> tuple[str, int]:
         document = home.get(str(path[0])) if path else None
-        return (document.name, document.line(path)) if document else (folder.name, 0)
+        return (document.name, document.line(path)) if document else (label, 0)
 
     values, wrong = _validated(data, place)
     mistakes += wrong
@@ -111,7 +112,7 @@ def examine(folder: FolderPath) -> tuple[ExpectedState | None, tuple[Mistake, ..
             message = (
                 "no file declares 'production'; write it, with the accounts to watch, as docs/expected-state.md shows"
             )
-            mistakes.append(Mistake(folder.name, 0, (), message))
+            mistakes.append(Mistake(label, 0, (), message))
     if mistakes:
         return None, tuple(mistakes)
     sections = Sections(**values)

@@ -19,6 +19,8 @@ SUBJECT_STOPS = ":"
 
 LONGEST = 1024
 """Characters that a pattern may have."""
+MOST_WILDCARDS = 12
+"""Wildcards that a pattern of principals may have."""
 
 
 @lru_cache(maxsize=8192)
@@ -83,6 +85,7 @@ def _common(left: str, right: str) -> bool:
     head = min(len(left.partition("*")[0].partition("?")[0]), len(right.partition("*")[0].partition("?")[0]))
     if left[:head] != right[:head]:
         return False
+    left, right = left[head:], right[head:]
     # reach[j]: the pieces of `left` so far and the first j of `right` stand for a common text.
     reach = [True]
     for letter in right:
@@ -130,6 +133,8 @@ def principal_mistake(text: str) -> str:
         return f"is {len(text)} characters long; an ARN has at most {LONGEST}"
     if not all("!" <= c <= "~" for c in text):
         return "holds a blank or another character that no ARN has; remove it"
+    if sum(map(text.count, _WILD)) > MOST_WILDCARDS:
+        return f"has more than {MOST_WILDCARDS} wildcards; nobody can tell whom it lets in: write several patterns"
     if text.lower().startswith(("http:", "https:")):
         return f"is a web address; write the ARN, {right}"
     parts = text.split(":", 5)

@@ -122,7 +122,17 @@ class ChangeSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _who(actor: Actor) -> dict[str, Any]:
-    shown = ("kind", "name", "account", "session_name", "human", "via", "federated_by", "source_identity", "on_behalf_of")
+    shown = (
+        "kind",
+        "name",
+        "account",
+        "session_name",
+        "human",
+        "via",
+        "federated_by",
+        "source_identity",
+        "on_behalf_of",
+    )
     return {name: value for name in shown if (value := getattr(actor, name))} | (
         {} if actor.mfa is None else {"mfa": actor.mfa}
     )

@@ -29,7 +29,9 @@ def session_id(event: ChangeEvent) -> str:
         parts = [actor.name, actor.access_key, event.time.strftime("%Y-%m-%d")]
     text = "\n".join((actor.kind, *parts))
     account = event.account if event.account.isalnum() and event.account.isascii() else "unknown"
-    return f"{event.provider}:{account}:session:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    return (
+        f"{event.provider}:{account}:session:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    )
 
 
 class Sight(msgspec.Struct, frozen=True):
@@ -41,8 +43,10 @@ class Sight(msgspec.Struct, frozen=True):
     def visible(self, account: str, moment: datetime) -> bool:
         """Return whether the account's events of a moment (UTC) were all read."""
         since = self.since.get(account)
-        return since is not None and since <= moment and not any(
-            who == account and start <= moment <= end for who, start, end in self.blind
+        return (
+            since is not None
+            and since <= moment
+            and not any(who == account and start <= moment <= end for who, start, end in self.blind)
         )
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -37,7 +36,7 @@ SCHEMA = pa.schema(_FIELDS)
 _ROWS = 10_000
 
 
-class Row(msgspec.Struct, frozen=True, gc=False):
+class Row(NamedTuple):
     """One retained event. `kind` is write or exchange; `object` the log object it came in; `raw` its exact bytes."""
 
     account: str
@@ -56,9 +55,6 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     raw: bytes
 
 
-_COLUMNS = [field.name for field in SCHEMA]
-
-
 def write(store: Objects, rows: Iterable[Row], name: str) -> list[RetainedPart]:
     """Write rows, one part for each account and day, named after `name`; return the parts, sorted by path."""
     by_day: dict[tuple[str, str], list[Row]] = {}
@@ -72,7 +68,9 @@ def write(store: Objects, rows: Iterable[Row], name: str) -> list[RetainedPart]:
 
 def table(rows: Sequence[Row]) -> pa.Table:
     """Return rows as a table in the published schema."""
-    return pa.table([[getattr(row, column) for row in rows] for column in _COLUMNS], schema=SCHEMA)
+    columns = list(zip(*rows, strict=True))[len(Row._fields) - len(SCHEMA) :]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
 def _write_part(store: Objects, path: str, rows: pa.Table, account: str, day: str) -> RetainedPart:

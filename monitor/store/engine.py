@@ -84,7 +84,7 @@ def build(url: URL, *, migrating: bool = False) -> Engine:
 def writing(engine: Engine, purpose: str) -> Iterator[Connection]:
     """Hold one transaction that no other with the same purpose overlaps; committed at the end, or rolled back whole."""
     with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
-        pass
+        lock(connection, purpose)
         yield connection
 
 

@@ -115,7 +115,9 @@ def judge_cloudtrail(found: Sequence[bytes], checks: Sequence[Check], expected: 
             yield _judged(n, item, exchanges, mine, built, sweep)
         else:
             kind, who, event = item
-            yield Judged(n=n, outcome=Outcome.NOT_APPLICABLE, check=_JUDGED_BY, actor=who, reason=WHY[kind], subject=event)
+            yield Judged(
+                n=n, outcome=Outcome.NOT_APPLICABLE, check=_JUDGED_BY, actor=who, reason=WHY[kind], subject=event
+            )
 
 
 def _item(body: bytes) -> Malformed | TokenExchange | ChangeEvent | tuple[Kind, str, str]:
@@ -125,8 +127,9 @@ def _item(body: bytes) -> Malformed | TokenExchange | ChangeEvent | tuple[Kind, 
             return exchange
         if record.kind in (Kind.WRITE, Kind.SERVICE):
             return cloudtrail.event(record)
-        who = record.identity.arn or record.identity.userName or record.identity.principalId or ""
-        return record.kind, who, cloudtrail.event_id(record)
+        who = record.holder.identity
+        name = who.arn or who.userName or who.principalId or ""
+        return record.kind, name, cloudtrail.event_id(record)
     except Malformed as wrong:
         return wrong
 

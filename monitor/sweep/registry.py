@@ -20,7 +20,9 @@ def discover() -> tuple[Check, ...]:
     """Return every check, sorted by id. Raises ConfigError where a module has no CHECK or an id stands twice."""
     found: dict[str, Check] = {}
     for module in pkgutil.iter_modules(checks.__path__):
-        _add(found, getattr(importlib.import_module(f"checks.{module.name}"), "CHECK", None), f"checks/{module.name}.py")
+        _add(
+            found, getattr(importlib.import_module(f"checks.{module.name}"), "CHECK", None), f"checks/{module.name}.py"
+        )
     for entry in entry_points(group=GROUP):
         _add(found, entry.load(), f"entry point {entry.name} of {GROUP}")
     return tuple(found[name] for name in sorted(found))
@@ -30,7 +32,9 @@ def _add(found: dict[str, Check], check: object, where: str) -> None:
     if not isinstance(check, Check):
         raise ConfigError(f"{where} has no CHECK", todo="end the module with CHECK = Check(…), as the others do")
     if check.id in found:
-        raise ConfigError(f"{where} declares check {check.id!r}, which is declared already", todo="give it an id of its own")
+        raise ConfigError(
+            f"{where} declares check {check.id!r}, which is declared already", todo="give it an id of its own"
+        )
     found[check.id] = check
 
 

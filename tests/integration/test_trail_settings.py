@@ -385,3 +385,23 @@ def test_a_broken_index_names_its_line(tmp_path: Path, line: bytes) -> None:
 def test_a_folder_without_captures_is_a_mistake_of_the_settings(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         replay.read(tmp_path / "none")
+
+
+def test_replay_needs_no_settings_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with server(answering(DescribeTrails=(200, {"trailList": []}))) as endpoint:
+        collected = live(endpoint, role=None).collect(AT)
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "broken"))
+    (tmp_path / "broken").write_text("[broken")
+    assert TrailSettings([(ACCOUNT, (REGION,))], ReplayClients(collected.captures)).collect(AT) == collected
+    unread = live(endpoint, role=None).collect(AT)
+    assert isinstance(unread.facts[0].trails, Unknown)
+
+
+def test_a_role_that_may_not_be_assumed_is_named() -> None:
+    with server(answering()) as endpoint:
+        collected = live(endpoint, OTHER, role="monitor-read").collect(AT)
+    (coverage,) = collected.coverage
+    assert coverage.status is CoverageStatus.DENIED
+    assert "sts:AssumeRole" in coverage.grant

@@ -1,6 +1,6 @@
 """Laws of patterns."""
 
-from functools import lru_cache
+from functools import cache
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +26,7 @@ ANY = st.text(max_size=60)
 def reference(pattern: str, text: str, stops: str) -> bool:
     """Return what the definition says, letter by letter."""
 
-    @lru_cache(maxsize=None)
+    @cache
     def rest(i: int, j: int) -> bool:
         if i == len(pattern):
             return j == len(text)

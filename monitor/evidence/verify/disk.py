@@ -78,9 +78,10 @@ def _open(root: Path, relative: str) -> Iterator[BinaryIO]:
         raise IntegrityError(f"{relative} is missing") from None
     except OSError as error:
         raise IntegrityError(f"{relative} cannot be read: {error.strerror}") from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise IntegrityError(f"{relative} is no regular file")
     with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise IntegrityError(f"{relative} is no regular file")
         try:
             yield file
         except OSError as error:

@@ -63,10 +63,9 @@ def signatures(
         beside = disk.read(folder, "log.vkey", _NOTE).decode()
     except (IntegrityError, UnicodeDecodeError):
         beside = ""
-        problems.add("log.vkey: missing or unreadable")
     keys = _keys(given or (beside.removesuffix("\n"),), problems)
-    if beside and beside not in [f"{key.vkey}\n" for key in keys]:
-        problems.add("log.vkey: not the key that was asked for")
+    if beside not in [f"{key.vkey}\n" for key in keys]:
+        problems.add("log.vkey: missing, or not the key that was asked for")
     key = scan.records.key
     if key is None or key.vkey not in [one.vkey for one in keys]:
         problems.add("entry 0: the log's key record does not name the key that was asked for")

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from monitor.decode.cloudtrail_digest import DigestObject, expected_hashes, verify_chain
+from monitor.decode.cloudtrail_digest import DigestObject, expected_hashes, judged_until, verify_chain
 from monitor.errors import SourceError
 from monitor.facts.audit_log import LogChain
 from monitor.model import Capture, CoverageStatus, ScopeCoverage, Window
@@ -41,7 +41,12 @@ class DigestReader:
         self.public_keys = public_keys
 
     def collect(
-        self, scopes: Sequence[Due], marks: Mapping[str, datetime], memory: Memory, answer: Collected, progress: Progress
+        self,
+        scopes: Sequence[Due],
+        marks: Mapping[str, datetime],
+        memory: Memory,
+        answer: Collected,
+        progress: Progress,
     ) -> dict[str, int]:
         """Add a LogChain, coverage, captures and marks of every scope to the answer; return how many digests each has."""
         read: dict[str, str | None] = {o.key: o.content_sha256 or None for o in answer.objects}
@@ -79,7 +84,8 @@ class DigestReader:
         reason = ""
         if digests:
             try:
-                keys, captures = self.public_keys(scope.account, scope.region, window)
+                span = Window(window.start - 2 * _AROUND, window.end + 2 * _AROUND)
+                keys, captures = self.public_keys(scope.account, scope.region, span)
                 answer.captures += captures
             except SourceError as failed:
                 reason = failed.what
@@ -87,7 +93,9 @@ class DigestReader:
         known = _by_place(named, read)
         lacking = [key for key in named if key not in known]
         if lacking:
-            known |= {key: digest or None for key, digest in memory.content_hashes([_place(k) for k in lacking]).items()}
+            known |= {
+                key: digest or None for key, digest in memory.content_hashes([_place(k) for k in lacking]).items()
+            }
         chain = verify_chain(scope.name, window, digests, keys, known)
         body = b"".join(map(_archived, digests))
         if digests:
@@ -110,13 +118,14 @@ class DigestReader:
                 source=NAME,
                 status=CoverageStatus.PARTIAL if broken or chain.unproven or reason else CoverageStatus.COMPLETE,
                 window=window,
-                reason=reason or (f"{len(broken)} breaks in the chain" if broken else "; ".join(u.reason for u in chain.unproven)),
+                reason=reason
+                or (f"{len(broken)} breaks in the chain" if broken else "; ".join(u.reason for u in chain.unproven)),
                 grant=next((u.grant for u in chain.unproven if u.grant), ""),
                 counts={"digests": chain.digests, "files": chain.files, "files_verified": chain.files_verified},
                 gaps=tuple(broken),
             )
         )
-        answer.marks[f"{NAME}|{scope.name}"] = window.end
+        answer.marks[f"{NAME}|{scope.name}"] = max(window.start, judged_until(window))
         answer.blind += [(scope.account, p.start, p.end) for p in chain.problems if p.start and p.end]
         return chain.digests
 
@@ -125,10 +134,10 @@ class DigestReader:
         prefix = f"{layout.digests(self.organization, scope.account)}{scope.region}/"
         found: list[DigestObject] = []
         # A digest stands in the folder of the day on which it was delivered, up to an hour or so after its end.
-        for day in layout.days(window.start.date(), (window.end + timedelta(hours=3)).date()):
+        for day in layout.days((window.start - _AROUND).date(), (window.end + 2 * _AROUND).date()):
             for info in store.walk(prefix + day):
                 end = layout.digest_end(info.key)
-                if end is None or not window.start <= end <= window.end:
+                if end is None or not window.start - _AROUND <= end <= window.end + _AROUND:
                     continue
                 try:
                     body, metadata = store.read_with_metadata(info.key)
@@ -137,6 +146,11 @@ class DigestReader:
                 except SourceError as failed:
                     found.append(DigestObject(bucket=self.logs.bucket, key=info.key, error=failed.what))
         return found
+
+
+_AROUND = timedelta(hours=2)
+"""Digests around the window are read too: the first one in it links to the one before, and the one after carries the
+signature of the last."""
 
 
 def _hour(moment: datetime) -> datetime:
@@ -152,5 +166,10 @@ def _by_place(named: Mapping[str, str], read: Mapping[str, str | None]) -> dict[
 
 
 def _archived(digest: DigestObject) -> bytes:
-    line = {"key": digest.key, "signature": digest.signature, "error": digest.error, "body": base64.b64encode(digest.body).decode()}
+    line = {
+        "key": digest.key,
+        "signature": digest.signature,
+        "error": digest.error,
+        "body": base64.b64encode(digest.body).decode(),
+    }
     return msgspec.json.encode(line) + b"\n"

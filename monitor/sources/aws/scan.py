@@ -65,9 +65,10 @@ def scan(task: Task) -> Scanned:
     keep = connect(task.retained)
     answer = Scanned()
     rows: list[retained.Row] = []
+    holders = decode.Holders()
     part = 0
     for scope, account, info, body in _fetch(store, task, answer):
-        read_object(info.key, scope, account, body, task, answer, rows)
+        read_object(info.key, scope, account, body, task, answer, rows, holders)
         if len(rows) >= FLUSH:
             answer.parts += retained.write(keep, rows, f"{task.name}.{part}")
             rows.clear()
@@ -106,7 +107,14 @@ def _fetch(store: Objects, task: Task, answer: Scanned) -> Iterator[tuple[str, s
 
 
 def read_object(
-    key: str, scope: str, account: str, body: bytes, task: Task, answer: Scanned, rows: list[retained.Row]
+    key: str,
+    scope: str,
+    account: str,
+    body: bytes,
+    task: Task,
+    answer: Scanned,
+    rows: list[retained.Row],
+    holders: decode.Holders,
 ) -> None:
     """Judge one object's bytes; add what was found to the answer, and what is to be kept to the rows."""
     digest = hashlib.sha256(body).hexdigest()
@@ -116,13 +124,14 @@ def read_object(
         answer.objects.append(LogObject(key=key, scope=scope, sha256=digest, size=len(body), damage=damaged.what))
         return
     content_digest = hashlib.sha256(content).hexdigest() if task.hashes else ""
-    found = sift(content)
+    holders.elsewhere = account not in task.production
+    found = sift(content, holders.plain)
     tally = _Tally()
     region = scope.rsplit(":", 1)[-1]
     ref = EvidenceRef(kind="log-object", name=key, sha256=digest)
     for flagged in found.flagged:
         try:
-            _judge(flagged, account, region, ref, task, answer, rows, tally)
+            _judge(flagged, account, region, ref, task, answer, rows, tally, holders)
         except Malformed as wrong:
             tally.malformed += 1
             tally.example = tally.example or f"record {flagged.number + 1}: {wrong.what}"
@@ -138,14 +147,14 @@ def read_object(
             size=len(body),
             raw_size=len(content),
             events=found.records,
-            reads=found.records - len(found.flagged) + tally.reads,
+            reads=found.records - len(found.flagged) - sum(found.plain.values()) + tally.reads,
             attempts=tally.attempts,
-            data_events=tally.data,
-            service_writes=tally.service,
-            telemetry=tally.telemetry,
+            data_events=tally.data + found.plain.get("data_events", 0),
+            service_writes=tally.service + found.plain.get("service_writes", 0),
+            telemetry=tally.telemetry + found.plain.get("telemetry", 0),
             writes=tally.writes,
             exchanges=tally.exchanges,
-            elsewhere=tally.elsewhere,
+            elsewhere=tally.elsewhere + found.plain.get("elsewhere", 0),
             first=moment(found.first),
             last=moment(found.last),
             damage=damage,
@@ -175,10 +184,11 @@ def _judge(
     answer: Scanned,
     rows: list[retained.Row],
     tally: _Tally,
+    holders: decode.Holders,
 ) -> None:
     if flagged.broken:
         raise Malformed(flagged.broken)
-    item = decode.record(flagged.body, flagged.wide, account)
+    item = decode.record(flagged.body, flagged.wide, account, holders)
     kind = item.kind
     if kind is Kind.CREDENTIALS:
         tally.exchanges += 1

@@ -121,7 +121,9 @@ class TrailLogs:
             hours = self.digests.collect(scopes, marks, memory, answer, progress)
         self._sight(scopes, marks, answer)
         for scope in scopes:
-            coverage = self._coverage(scope, [o for o in answer.objects if o.scope == scope.name], hours.get(scope.name, 0))
+            coverage = self._coverage(
+                scope, [o for o in answer.objects if o.scope == scope.name], hours.get(scope.name, 0)
+            )
             answer.coverage.append(coverage)
             if not scope.failed and scope.window.end > scope.window.start:
                 answer.marks[f"{NAME}|{scope.name}"] = scope.window.end
@@ -278,7 +280,9 @@ class TrailLogs:
         return {
             (account, event)
             for account, found in days.items()
-            for event in retained.ids(keep, [p for p in memory.parts(account, min(found), max(found)) if p.day in found])
+            for event in retained.ids(
+                keep, [p for p in memory.parts(account, min(found), max(found)) if p.day in found]
+            )
         }
 
     def _coverage(self, scope: Scope, objects: list[LogObject], digests: int) -> ScopeCoverage:
@@ -316,9 +320,7 @@ _COUNTED = (
 )  # fmt: skip
 
 
-def groups(
-    todo: Iterable[tuple[str, str, ObjectInfo]], workers: int
-) -> list[tuple[tuple[str, str, ObjectInfo], ...]]:
+def groups(todo: Iterable[tuple[str, str, ObjectInfo]], workers: int) -> list[tuple[tuple[str, str, ObjectInfo], ...]]:
     """Return shares of about equal size in bytes, in order, a few for each worker so that none waits long for another."""
     entries = sorted(todo, key=lambda entry: entry[2].key)
     total = sum(entry[2].size for entry in entries)

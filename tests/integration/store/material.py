@@ -24,6 +24,7 @@ from monitor.store.record import SealedResult, Sealing, SweepRecord
 
 START = datetime(2026, 3, 14, tzinfo=UTC)
 DAY = timedelta(days=1)
+END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 SOURCE = "cloudtrail"
 SCOPE = "aws:111122223333:eu-west-1"
 CHECK = "direct-production-change"
@@ -129,7 +130,7 @@ def hostile_record(text: str, number: int) -> SweepRecord:
         source=Actor(name=text, principals=(text,)),
         access_key=text,
         principal_id=text,
-        expires=datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        expires=END_OF_TIME,
         evidence=EvidenceRef("log-object", text),
     )
     read = log_object(text, text, damage=text, content_sha256="12" * 32, first=datetime(1, 1, 1, tzinfo=UTC))
@@ -138,7 +139,7 @@ def hostile_record(text: str, number: int) -> SweepRecord:
         object_source=SOURCE,
         objects=(read,),
         exchanges=(given,),
-        marks={text: START},
+        marks={text: END_OF_TIME},
         parts=(RetainedPart(path=text, sha256="ef" * 32, rows=1, size=2, account=text, day="2026-03-14"),),
         notes={text: [text, {"deep": text}]},
     )

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,23 +23,35 @@ from monitor.store.store import Store
 from monitor.store.tables import HEAD, METADATA
 
 REPOSITORY = Path(__file__).parents[3]
-AT_ONCE = 4
-UPGRADE_AT_ONCE = """
+AT_ONCE_PROGRAM = """
 import os, sys
-from monitor.store import migrate
+from monitor.store import engine, migrate
 
-waiting, start = os.pipe()
-children = []
-for _ in range(int(sys.argv[2])):
-    child = os.fork()
-    if child == 0:
-        os.close(start)
-        os.read(waiting, 1)  # returns when the parent lets go of the other end
-        migrate.upgrade(sys.argv[1])
-        os._exit(0)
-    children.append(child)
-os.close(start)
-print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+def at_once(action, processes):
+    waiting, start = os.pipe()
+    children = []
+    for _ in range(processes):
+        child = os.fork()
+        if child == 0:
+            os.close(start)
+            os.read(waiting, 1)  # returns when the parent lets go of the other end
+            action()
+            os._exit(0)
+        children.append(child)
+    os.close(start)
+    os.close(waiting)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+"""
+UPGRADE = """
+migrate.upgrade(f"sqlite:///{sys.argv[2]}/warm.db")  # so that no import stands between the processes and their race
+print(at_once(lambda: migrate.upgrade(sys.argv[1]), 4))
+"""
+CONNECT = """
+def connect(number):
+    with engine.build(engine.parse(f"sqlite:///{sys.argv[1]}/{number}.db")).connect():
+        pass
+
+print({code for number in range(15) for code in at_once(lambda: connect(number), 8)})
 """
 
 
@@ -55,17 +68,30 @@ def test_asking_for_the_state_makes_no_file(empty_sqlite_url: str) -> None:
     assert not Path(empty_sqlite_url.removeprefix("sqlite:///")).parent.exists()
 
 
-def test_processes_that_upgrade_at_once_all_succeed(empty_url: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", UPGRADE_AT_ONCE, empty_url, str(AT_ONCE)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.stdout, done.stderr) == (f"{[0] * AT_ONCE}\n", "")
+def test_processes_that_upgrade_at_once_all_succeed(empty_url: str, tmp_path: Path) -> None:
+    assert _printed(AT_ONCE_PROGRAM + UPGRADE, empty_url, str(tmp_path)) == f"{[0] * 4}\n"
     assert migrate.state(empty_url) == (HEAD, HEAD)
     Store.open(empty_url).close()
+
+
+def test_an_upgrade_of_postgres_waits_for_the_one_before(empty_postgres_url: str) -> None:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    engine = databases.build(databases.parse(empty_postgres_url))
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            with databases.writing(engine, "migrate") as connection:
+                upgrading = pool.submit(migrate.upgrade, empty_postgres_url)
+                while not upgrading.done() and connection.execute(waiting).scalar() == 0:
+                    pass
+                assert not upgrading.done()
+                assert inspect(connection).get_table_names() == []
+            assert upgrading.result(timeout=60) == (None, HEAD)
+    finally:
+        engine.dispose()
+
+
+def test_processes_that_open_a_new_sqlite_file_at_once_all_succeed(tmp_path: Path) -> None:
+    assert _printed(AT_ONCE_PROGRAM + CONNECT, str(tmp_path)) == "{0}\n"
 
 
 def test_the_migrations_make_what_the_tables_say(store_url: str) -> None:
@@ -139,6 +165,13 @@ def test_an_upgrade_leaves_the_logging_of_the_application_alone(empty_sqlite_url
 
 def test_the_folder_of_migrations_is_no_package_that_would_shadow_alembic() -> None:
     assert not (migrate.migrations() / "__init__.py").exists()
+
+
+def _printed(program: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return done.stdout
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from monitor.decode.cloudtrail_digest import DigestObject, expected_hashes
-from monitor.model import Unknown
+from monitor.decode.cloudtrail_digest import DigestObject, expected_hashes, judged_until
+from monitor.model import Unknown, Window
 from tests.unit.aws_digest.chain import (
     ACCOUNT,
     DIGESTS,
@@ -171,12 +171,32 @@ def test_another_signature_algorithm_is_refused() -> None:
 
 
 def test_a_copy_without_metadata_is_proven_by_the_successors_but_for_the_newest() -> None:
-    chain = good()
+    chain = good(5)
     verified = verify(chain, digests=[unsigned(digest) for digest in chain.digests])
     assert verified.problems == ()
     assert len(verified.unproven) == 1
     assert chain.digests[-1].key in verified.unproven[0].reason
-    assert verified.files_verified == 10
+    assert verified.files_verified == 8
+
+
+def test_the_newest_digest_of_a_copy_is_left_to_the_next_window_if_it_is_not_demanded_yet() -> None:
+    chain = good(6)
+    copies = [unsigned(digest) for digest in chain.digests]
+    verified = verify(chain, digests=copies)
+    assert (verified.problems, verified.unproven) == ((), ())
+    assert (verified.digests, verified.files, verified.files_verified) == (5, 10, 10)
+    forged = unsigned(altered(chain.digests[5], lambda body: body["logFiles"].clear()))
+    seventh = unsigned(good(7).digests[6])
+    over = Window(judged_until(window()), START + 8 * HOUR)
+    assert kinds(verify(good(7), digests=[*copies[:5], forged, seventh], over=over)) == ["bad-signature", "broken-link"]
+
+
+def test_windows_that_begin_where_the_last_was_judged_up_to_leave_no_hour_out() -> None:
+    chain, first = good(12), window(6)
+    without = [digest for number, digest in enumerate(chain.digests) if number != 5]
+    assert verify(chain, digests=without[:5], over=first).problems == ()
+    second = Window(judged_until(first), START + 12 * HOUR)
+    assert kinds(verify(chain, digests=without, over=second)) == ["gap", "missing-digest"]
 
 
 def test_a_digest_after_the_window_carries_the_signature_of_the_last_one_in_it() -> None:

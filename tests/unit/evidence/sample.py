@@ -22,7 +22,6 @@ from monitor.facts.log_object import RetainedPart
 from monitor.model import (
     Capture,
     CoverageStatus,
-    EvidenceRef,
     Outcome,
     Result,
     ScopeCoverage,

@@ -89,7 +89,7 @@ def test_a_checkpoint_signed_in_another_name_is_refused() -> None:
         "text\n\n— name AAAA\n".encode(),
         "text\n\n— na+me AAAAAAAA\n".encode(),
         "text\n\n— name AAAAAAB=\n".encode(),
-        "text\n\n- name AAAAAAAA\n".encode(),
+        b"text\n\n- name AAAAAAAA\n",
         "te\x1bxt\n\n— name AAAAAAAA\n".encode(),
         "text\n\n— name AAAAAAAA".encode(),
     ],
@@ -147,7 +147,9 @@ def test_paths_of_tiles(tile: tiles.Tile, path: str) -> None:
     assert tile.path == path
 
 
-@pytest.mark.parametrize(("old", "new"), [(0, 1), (1, 2), (255, 256), (256, 257), (100, 70_000), (65_535, 65_537), (7, 7)])
+@pytest.mark.parametrize(
+    ("old", "new"), [(0, 1), (1, 2), (255, 256), (256, 257), (100, 70_000), (65_535, 65_537), (7, 7)]
+)
 def test_new_tiles_are_those_that_the_old_tree_has_not(old: int, new: int) -> None:
     before, after = set(tiles.tiles_of(old)), set(tiles.tiles_of(new))
     assert set(tiles.tiles_of(new, old)) >= after - before

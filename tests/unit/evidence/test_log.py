@@ -114,6 +114,24 @@ def test_an_entry_too_large_appends_nothing(tmp_path: Path) -> None:
         assert log.append([b"y"]) == 1
 
 
+@pytest.mark.parametrize("blocked", ["checkpoint.tmp", f"{archive_path(3)}.tmp", "tile/0/000.p/3.tmp", ".pending.tmp"])
+def test_an_append_that_could_not_be_written_leaves_nothing_behind(tmp_path: Path, blocked: str) -> None:
+    with open_log(tmp_path) as log:
+        before = files(tmp_path)
+        (tmp_path / blocked).mkdir(parents=True)
+        with pytest.raises(EvidenceError, match="cannot be written"):
+            log.append([b"a", b"b"], [b"an object"])
+        assert (log.size, log.checkpoint_text) == (1, (tmp_path / "checkpoint").read_text())
+        (tmp_path / blocked).rmdir()
+        assert log.append([b"c"]) == 1
+    with open_log(tmp_path) as log:
+        assert files(tmp_path) == (before - {"tile/0/000.p/1", "tile/entries/000.p/1"}) | {
+            archive_path(2),
+            "tile/0/000.p/2",
+            "tile/entries/000.p/2",
+        }
+
+
 def test_another_key_or_origin_does_not_go_on_with_the_log(tmp_path: Path) -> None:
     open_log(tmp_path).close()
     with pytest.raises(IntegrityError, match="cannot go on with this key"):

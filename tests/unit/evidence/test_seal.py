@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,19 @@ from monitor.evidence.seal import begin, history, seal, unseen
 from monitor.evidence.tiles import MAX_ENTRY
 from monitor.model import CoverageStatus, EvidenceRef, Outcome, Result, ScopeCoverage, Window
 from tests.unit.evidence import sample
-from tests.unit.evidence.sample import ORIGIN, SCOPES, VKEY, build, capture, covered, day, failed, results, signer, sweep
+from tests.unit.evidence.sample import (
+    ORIGIN,
+    SCOPES,
+    VKEY,
+    build,
+    capture,
+    covered,
+    day,
+    failed,
+    results,
+    signer,
+    sweep,
+)
 
 ZEROS = "0" * 64
 
@@ -34,11 +47,11 @@ def test_sealed_says_where_each_result_lies(tmp_path: Path) -> None:
     assert (signed.size, signed.root.hex()) == (sealed.size, sealed.root)
     assert (tmp_path / "checkpoint").read_text() == sealed.checkpoint
     with open_log(tmp_path) as log:
-        for result, index, sha256 in sealed.results:
+        for result, index, name in sealed.results:
             record = json.loads(log.read(index))
             assert record["predicate"]["result"]["subject"] == result.subject
             assert merkle.leaf_hash(log.read(index)) == log.reader().node(0, index)
-            assert sha256 == sample.sha256(log.read(index)).hexdigest()
+            assert name == sha256(log.read(index)).hexdigest()
         envelope = dsse.parse(log.read(sealed.manifest))
     payload = json.loads(dsse.verify(envelope, [Verifier.parse(VKEY)]))
     assert payload["predicateType"] == "https://control-monitor.example/evidence/sweep-manifest/v1"
@@ -120,7 +133,7 @@ def test_a_capture_of_an_earlier_sweep_may_be_cited(tmp_path: Path) -> None:
 
 
 def test_a_time_without_a_zone_is_refused(tmp_path: Path) -> None:
-    naive = Window(datetime(2026, 3, 1), datetime(2026, 3, 2, tzinfo=UTC))  # noqa: DTZ001
+    naive = Window(datetime(2026, 3, 1), datetime(2026, 3, 2, tzinfo=UTC))
     with open_log(tmp_path) as log, pytest.raises(EvidenceError, match="without a zone"):
         begin(log, sweep(0, naive, ()), {})
     with pytest.raises(EvidenceError, match="a list for each source"), open_log(tmp_path) as log:
@@ -169,7 +182,7 @@ def test_a_large_result_shows_where_the_rest_lies() -> None:
     data, objects = encode_result(results(0)[1], sweep(0), 0)
     assert len(data) <= LARGEST
     shown = json.loads(data)["predicate"]["result"]["observed"]
-    assert shown == {"sweep": 0, "object": sample.sha256(objects[0]).hexdigest(), "bytes": len(objects[0])}
+    assert shown == {"sweep": 0, "object": sha256(objects[0]).hexdigest(), "bytes": len(objects[0])}
 
 
 def test_a_record_names_its_subject_by_the_evidence_it_has() -> None:

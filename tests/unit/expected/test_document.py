@@ -58,8 +58,10 @@ def test_scalars_are_read_as_in_yaml_1_2(text, value):
 
 def test_number_with_a_leading_zero_is_told_to_be_quoted():
     assert told(b"a:\n- id: 012345670123\n") == [
-        "x.yaml:2: a[0].id: 012345670123 begins with 0: YAML may read it as octal or lose the zero; "
-        'quote it, as "012345670123", or, if it is a number, write 12345670123'
+        (
+            "x.yaml:2: a[0].id: 012345670123 begins with 0: YAML may read it as octal or lose the zero; "
+            'quote it, as "012345670123", or, if it is a number, write 12345670123'
+        )
     ]
 
 

@@ -85,29 +85,53 @@ standard_changes:
 """
 
     assert problems(tmp_path, production=production, identities=identities) == [
-        "expected/identities.yaml:1: deploy_identitys: is no section of expected state; "
-        "did you mean 'deploy_identities'?",
-        "expected/identities.yaml:4: break_glass[0].principals[0]: 'arn:aws:iam::*:role/BreakGlass' has the account "
-        "'*', which has a wildcard in the account; write its 12 digits, since a wildcard would let every account in",
-        "expected/identities.yaml:5: break_glass[0].reason: ' ' is blank; write it, since a reader of the evidence "
-        "will ask",
-        "expected/identities.yaml:10: emergency_changes[0].identities[0]: 'on-call' is no id of break_glass; "
-        "did you mean 'oncall'?",
-        "expected/identities.yaml:12: emergency_changes[0].to: 2026-03-14T01:00:00+00:00 is not after 'from' "
-        "(2026-03-14T04:00:00+00:00); write the later moment here",
-        "expected/identities.yaml:15: standard_changes[0].approved_by: is missing; write it: Who took it into the "
-        "catalogue",
-        "expected/identities.yaml:16: standard_changes[0].actions[0]: 'UpdateService' lacks its service; write "
-        "service:Name, as ecs:UpdateService",
+        (
+            "expected/identities.yaml:1: deploy_identitys: is no section of expected state; "
+            "did you mean 'deploy_identities'?"
+        ),
+        (
+            "expected/identities.yaml:4: break_glass[0].principals[0]: "
+            "'arn:aws:iam::*:role/BreakGlass' has the account "
+            "'*', which has a wildcard in the account; write its 12 digits, since a wildcard would let every account in"
+        ),
+        (
+            "expected/identities.yaml:5: break_glass[0].reason: ' ' is blank; write it, since a reader of the evidence "
+            "will ask"
+        ),
+        (
+            "expected/identities.yaml:10: emergency_changes[0].identities[0]: 'on-call' is no id of break_glass; "
+            "did you mean 'oncall'?"
+        ),
+        (
+            "expected/identities.yaml:12: emergency_changes[0].to: 2026-03-14T01:00:00+00:00 is not after 'from' "
+            "(2026-03-14T04:00:00+00:00); write the later moment here"
+        ),
+        (
+            "expected/identities.yaml:15: standard_changes[0].approved_by: is missing; write it: Who took it into the "
+            "catalogue"
+        ),
+        (
+            "expected/identities.yaml:16: standard_changes[0].actions[0]: 'UpdateService' lacks its service; write "
+            "service:Name, as ecs:UpdateService"
+        ),
         "expected/identities.yaml:17: standard_changes[0].principals: is an empty list; at least 1 is needed",
         "expected/identities.yaml:19: standard_changes[0].review_by: '31.12.2026' is not a day; write it as 2026-12-31",
         "expected/production.yaml:3: production.aws.organisation: is not a key here; did you mean 'organization'?",
-        "expected/production.yaml:5: production.aws.accounts[0].id: '12345' is not an account number; write 12 digits "
-        'in quotes, as "111122223333"',
-        "expected/production.yaml:6: production.aws.accounts[1].id: 444455556666 stands without quotes, so YAML reads "
-        'a number; quote it, as "444455556666"',
-        "expected/production.yaml:8: production.aws.accounts[1].regions[0]: 'us-east-1a' is a zone; write its region, "
-        "us-east-1",
+        (
+            "expected/production.yaml:5: production.aws.accounts[0].id: '12345' is not an "
+            "account number; write 12 digits "
+            'in quotes, as "111122223333"'
+        ),
+        (
+            "expected/production.yaml:6: production.aws.accounts[1].id: 444455556666 stands "
+            "without quotes, so YAML reads "
+            'a number; quote it, as "444455556666"'
+        ),
+        (
+            "expected/production.yaml:8: production.aws.accounts[1].regions[0]: 'us-east-1a' "
+            "is a zone; write its region, "
+            "us-east-1"
+        ),
     ]
 
 
@@ -193,13 +217,20 @@ audit_logs:
 """
 
     assert problems(tmp_path, all=state) == [
-        "expected/all.yaml:5: production.aws.accounts[0].regions[1]: the region 'us-east-1' is given before; "
-        "each may be used once",
-        "expected/all.yaml:7: production.aws.watched[0].id: the account '111122223333' is given before; "
-        "each may be used once",
+        (
+            "expected/all.yaml:5: production.aws.accounts[0].regions[1]: the region 'us-east-1' is given before; "
+            "each may be used once"
+        ),
+        (
+            "expected/all.yaml:7: production.aws.watched[0].id: the account '111122223333' is given before; "
+            "each may be used once"
+        ),
         "expected/all.yaml:10: trusted_services[1].id: the id 'a' is given before; each may be used once",
-        "expected/all.yaml:16: audit_logs.aws.trails[1]: the trail 'org-trail' of account '111122223333' is given before; "
-        "remove one",
+        (
+            "expected/all.yaml:16: audit_logs.aws.trails[1]: the trail 'org-trail' of "
+            "account '111122223333' is given before; "
+            "remove one"
+        ),
     ]
 
 
@@ -260,8 +291,11 @@ deploy_identities:
 
     assert problems(tmp_path, p=PRODUCTION, a=state) == [
         "expected/a.yaml:6: deploy_identities[0].proof.tokens: is not a key here; did you mean 'token'?",
-        "expected/a.yaml:10: deploy_identities[1].proof.token.subjects: is missing; write it: Patterns of the token's "
-        "subject. '*' stands for any run of characters but ':'",
+        (
+            "expected/a.yaml:10: deploy_identities[1].proof.token.subjects: is missing; "
+            "write it: Patterns of the token's "
+            "subject. '*' stands for any run of characters but ':'"
+        ),
         "expected/a.yaml:12: deploy_identities[1].proof.token.subject: is not a key here; did you mean 'subjects'?",
     ]
 
@@ -299,8 +333,10 @@ def test_production_must_be_declared(tmp_path, production):
 
 def test_production_without_accounts_is_a_mistake(tmp_path):
     assert problems(tmp_path, p="production: {aws: }\n") == [
-        "expected/p.yaml:1: production: declares no accounts, so that nothing is watched; "
-        "write aws: and its accounts: below it"
+        (
+            "expected/p.yaml:1: production: declares no accounts, so that nothing is watched; "
+            "write aws: and its accounts: below it"
+        )
     ]
 
 
@@ -332,6 +368,12 @@ def test_pipe_in_the_folder_does_not_block(tmp_path):
     assert caught.value.problems == ("expected/pipe.yaml: is not a file",)
 
 
+def test_folder_has_its_name_however_it_is_given(monkeypatch):
+    monkeypatch.chdir(CONFIG / "expected")
+
+    assert load(Path()).files == load(CONFIG / "expected").files
+
+
 def test_missing_folder_is_told_with_what_to_do(tmp_path):
     with pytest.raises(ConfigError) as caught:
         load(tmp_path / "nowhere")
@@ -358,8 +400,11 @@ def test_warning_when_global_services_go_unseen(tmp_path):
     state = load(folder(tmp_path, p=PRODUCTION.replace("us-east-1", "eu-west-1")))
 
     assert state.warnings == (
-        "expected/p.yaml:5: production.aws.accounts[0].regions: IAM and other global services are logged in us-east-1, "
-        "which is not listed: their changes go unseen",
+        (
+            "expected/p.yaml:5: production.aws.accounts[0].regions: IAM and other global "
+            "services are logged in us-east-1, "
+            "which is not listed: their changes go unseen"
+        ),
     )
 
 

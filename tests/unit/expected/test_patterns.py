@@ -146,6 +146,7 @@ def test_right_principal_is_no_mistake(right):
         ("arn:aws:s3::111122223333:role/a", "has the service 's3'"),
         ("arn:aws:iam::111122223333:role/a b", "holds a blank"),
         ("arn:aws:iam::111122223333:role/\N{CYRILLIC SMALL LETTER A}", "another character that no ARN has"),
+        ("arn:aws:iam::111122223333:role/" + "a*" * 13, "has more than 12 wildcards"),
         ("arn:aws:iam::111122223333:role/" + "a" * 1024, "characters long"),
     ],
 )

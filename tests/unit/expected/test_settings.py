@@ -123,6 +123,11 @@ def test_mistakes_are_told_with_what_would_be_right(tmp_path, line, said):
     [
         ("origin: evidence.example.com/controls", "origin: https://evidence.example.com", "is no origin"),
         ("2026-03-01T01:00:00+01:00", "2026-03-01", "monitor.yaml:6: aws.start: '2026-03-01' is not a date and time"),
+        (
+            "  start",
+            "  end: 2026-03-01T00:00:00Z\n  start",
+            "monitor.yaml:6: aws.end: 2026-03-01T00:00:00+00:00 is not after",
+        ),
         ("  start", "  trail_settings: {}\n  start", "write 'replay:' or 'role:', one of the two"),
         (
             "  start",
