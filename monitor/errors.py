@@ -1,16 +1,16 @@
 """The error tree: who must act, and may it be tried again.
 
-    MonitorError
-    ├ ConfigError        the operator; exit 2
-    ├ SourceError        the world; ends as unknown and a coverage gap, the sweep goes on
-    │  ├ Denied          names the permission
-    │  ├ Throttled       tried again, honouring Retry-After
-    │  ├ Unavailable     tried again (network, 5xx, timeout)
-    │  └ Malformed       what came back cannot be read
-    ├ EvidenceError      stops the sweep; exit 4
-    │  └ IntegrityError  stored evidence is not what it was
-    ├ LedgerError        database or claim lost; exit 4
-    └ AlertError         never fails a sweep
+MonitorError
+├ ConfigError        the operator; exit 2
+├ SourceError        the world; ends as unknown and a coverage gap, the sweep goes on
+│  ├ Denied          names the permission
+│  ├ Throttled       tried again, honouring Retry-After
+│  ├ Unavailable     tried again (network, 5xx, timeout)
+│  └ Malformed       what came back cannot be read
+├ EvidenceError      stops the sweep; exit 4
+│  └ IntegrityError  stored evidence is not what it was
+├ LedgerError        database or claim lost; exit 4
+└ AlertError         never fails a sweep
 """
 
 from __future__ import annotations

@@ -112,9 +112,8 @@ def _story(found: Finding, result: Result, sightings: int) -> None:
     )
     say(safe(result.reason, 1000))
     say(f"Subject     {safe(found.subject)}")
-    say(
-        f"Seen        {moment(found.first_seen)} to {moment(found.last_seen)}, in {found.times_seen} of {sightings} sweeps that judged it"
-    )
+    span = f"{moment(found.first_seen)} to {moment(found.last_seen)}"
+    say(f"Seen        {span}, in {found.times_seen} of {sightings} sweeps that judged it")
     observed = result.observed
     if observed.get("actor"):
         _who(observed, result)
@@ -129,9 +128,8 @@ def _story(found: Finding, result: Result, sightings: int) -> None:
         _value("expected", result.expected)
     if result.remedy:
         say(f"Would do    {safe(result.remedy, 1000)}")
-    say(
-        f"Evidence    entry {found.result_index} of the evidence log, sha256 {found.result_sha256[:16]}…  (monitor evidence show {found.result_index})"
-    )
+    entry = f"entry {found.result_index} of the evidence log, sha256 {found.result_sha256[:16]}…"
+    say(f"Evidence    {entry} (monitor evidence show {found.result_index})")
     for ref in result.evidence[:10]:
         say(f"            {ref.kind} {safe(ref.name, 220)}")
     if len(result.evidence) > 10:

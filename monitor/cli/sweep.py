@@ -132,9 +132,8 @@ def _tell(swept: Swept, config: Config, key: SigningKey) -> None:
     watched = [production.name_of(*scope.split(":")[:2]) for scope in production.watched_accounts()]
     gaps = problems(sweep.coverage)
     outcomes = Counter(r.outcome.value for r in swept.results)
-    say(
-        f"[bold]{safe(config.settings.organisation)}[/] · sweep {sweep.id} · {moment(sweep.window.start)} to {moment(sweep.window.end)}"
-    )
+    window = f"{moment(sweep.window.start)} to {moment(sweep.window.end)}"
+    say(f"[bold]{safe(config.settings.organisation)}[/] · sweep {sweep.id} · {window}")
     if swept.recovered:
         say(f"Recovered   {len(swept.recovered)} sealed sweep(s) that a crash had kept out of the database")
     also = f", and for credentials and log settings {', '.join(map(safe, watched))}" if watched else ""

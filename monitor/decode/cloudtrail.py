@@ -183,7 +183,7 @@ def kind_of(decoded: Wide, holder: Holder) -> Kind:
     """Return what kind of record this is; the first question that is answered with yes decides."""
     name, source = decoded.eventName, decoded.eventSource
     if (name in names.ISSUING and source in names.ISSUERS) or (
-        name in names.SIGN_IN_NAMES and source in names.SIGN_IN or decoded.eventType == "AwsConsoleSignIn"
+        (name in names.SIGN_IN_NAMES and source in names.SIGN_IN) or decoded.eventType == "AwsConsoleSignIn"
     ):
         return Kind.CREDENTIALS
     if decoded.readOnly or (decoded.readOnly is None and _reads(name)):

@@ -35,7 +35,7 @@ _READ = "make the object readable (s3:GetObject, and kms:Decrypt where it is enc
 
 
 def expected_hashes(digests: Iterable[DigestObject]) -> dict[str, str]:
-    """Return, for each log file that a readable digest names, the SHA-256 (hex, lower case) its uncompressed bytes should have."""
+    """Return, for each log file that a readable digest names, the SHA-256 (lower-case hex) of its uncompressed bytes."""
     expected: dict[str, str] = {}
     for stored in sorted(digests, key=lambda d: d.key):
         digest = None if stored.error else read(stored)

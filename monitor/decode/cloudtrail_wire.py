@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable, Iterator
 
 import msgspec
-import pyarrow
+import pyarrow as pa
 
 from monitor.decode.aws_catalogue import ISSUING
 from monitor.errors import Malformed
@@ -134,21 +134,21 @@ def sift(buffer: bytes | bytearray, plain: Plain) -> Pass:
 
 
 def _locate(buffer: bytes | bytearray, slims: list[Slim], flagged: list[int]) -> list[Flagged] | None:
-    base = pyarrow.py_buffer(buffer).address
+    base = pa.py_buffer(buffer).address
     size = len(buffer)
     last = len(slims) - 1
     view = memoryview(buffer)
     found: list[Flagged] = []
     for i in flagged:
         identity = slims[i].userIdentity
-        here = pyarrow.py_buffer(identity).address - base
+        here = pa.py_buffer(identity).address - base
         if not 0 <= here < size:
             return None
         start = buffer.rfind(_START, 0, here)
         if i == last:
             end = buffer.rfind(b"]", here)
         else:
-            there = pyarrow.py_buffer(slims[i + 1].userIdentity).address - base
+            there = pa.py_buffer(slims[i + 1].userIdentity).address - base
             if not here < there < size:
                 return None
             end = buffer.rfind(_START, here, there) - 1
@@ -159,7 +159,7 @@ def _locate(buffer: bytes | bytearray, slims: list[Slim], flagged: list[int]) ->
             record = _wide(body)
         except _DEPTH_ERRORS:
             return None
-        if pyarrow.py_buffer(record.userIdentity).address - pyarrow.py_buffer(body).address != here - start:
+        if pa.py_buffer(record.userIdentity).address - pa.py_buffer(body).address != here - start:
             return None
         found.append(Flagged(i, body, record))
     return found

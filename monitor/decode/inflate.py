@@ -44,7 +44,7 @@ def _members(data: bytes, limit: int) -> bytes:
         member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
         try:
             part = member.decompress(rest, max_length=left + 1)
-        except igzip_lib.IsalError as broken:
+        except igzip_lib.IsalError as broken:  # type: ignore[misc]
             raise Malformed(f"damaged gzip: {broken}") from broken
         if len(part) > left:
             raise Malformed(f"inflates to more than {limit} bytes")

@@ -1,4 +1,7 @@
-"""Checkpoints: the text that a log signs about its size and root. Pure. https://c2sp.org/tlog-checkpoint"""
+"""Checkpoints: the text that a log signs about its size and root. Pure.
+
+https://c2sp.org/tlog-checkpoint
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ def sign(checkpoint: Checkpoint, signer: Signer) -> str:
 
 
 def verify(data: bytes, keys: Sequence[Verifier]) -> Checkpoint:
-    """Return the checkpoint that the bytes hold. Raises IntegrityError unless one of the keys signed it in the log's name."""
+    """Return the checkpoint in the bytes. Raises IntegrityError unless one of the keys signed it in the log's name."""
     parsed = note.parse(data)
     found = parse(parsed.text)
     if not any(key.name == found.origin for key in note.verify(parsed, keys)):

@@ -1,7 +1,7 @@
 """Writing files so that they survive a crash: each appears whole or not at all, and is on the disk when we say so.
 
-One process writes at a time (the log's writer lock), so the name of a temporary file needs no luck: it is the file's own
-with `.tmp` after it, and whoever takes the lock next knows what to clear.
+One process writes at a time (the log's writer lock), so the name of a temporary file needs no luck: it is the file's
+own with `.tmp` after it, and whoever takes the lock next knows what to clear.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove(root: Path, relative: str) -> None:
-    """Remove a file below `root`, its temporary twin, and its folder where that was for partial tiles and is now empty."""
+    """Remove a file below `root`, its temporary twin, and its folder if that was for partial tiles and is empty now."""
     path = root / relative
     path.unlink(missing_ok=True)
     path.with_name(path.name + TEMPORARY).unlink(missing_ok=True)

@@ -21,7 +21,7 @@ _TODO = "run `monitor evidence verify`, and restore the evidence folder from a c
 class Manifest:
     """A sealed sweep: its manifest's place in the log (`index`, `sha256` of the entry) and what it says (`predicate`).
 
-    Members of the predicate that may be large are to be had through the methods, since they may lie in the content store.
+    Members of the predicate that may be large are to be had by the methods, since they may lie in the content store.
     Every method raises IntegrityError when what it reads is damaged.
     """
 
@@ -80,7 +80,7 @@ class Manifest:
 
 
 def history(log: EvidenceLog | Path) -> Iterator[Manifest]:
-    """Yield the sealed sweeps of a log or of its folder, oldest first. Raises IntegrityError when the log is damaged."""
+    """Yield the sealed sweeps of a log or its folder, oldest first. Raises IntegrityError when the log is damaged."""
     reader = LogReader.open(log) if isinstance(log, Path) else log.reader()
     newest = last_manifest(reader, reader.size)
     found: list[Manifest] = []

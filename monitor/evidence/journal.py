@@ -38,7 +38,7 @@ def begin(folder: Path, pending: Pending) -> None:
 
 
 def read(folder: Path) -> Pending | None:
-    """Return the append that was begun and not ended. Raises IntegrityError when the journal cannot be read, OSError."""
+    """Return the append that was begun and not ended. Raises OSError, IntegrityError when the journal is garbled."""
     try:
         data = (folder / NAME).read_bytes()
     except FileNotFoundError:
@@ -56,7 +56,7 @@ def read(folder: Path) -> Pending | None:
 
 
 def finish(folder: Path, size: int) -> None:
-    """Clear up after the append that the journal describes, for a log whose checkpoint has this size; remove the journal.
+    """Clear up after the append that the journal describes, for a log whose checkpoint has this size.
 
     Does nothing where there is no journal. Raises IntegrityError when the journal is of another append, OSError.
     """
@@ -66,7 +66,7 @@ def finish(folder: Path, size: int) -> None:
         return
     if size not in (pending.size, pending.new_size):
         raise IntegrityError(
-            f"{folder / NAME} is of an append from {pending.size} to {pending.new_size} entries, but the log has {size}",
+            f"{folder / NAME} is of an append from {pending.size} to {pending.new_size} entries, the log has {size}",
             todo="run `monitor evidence verify`: the checkpoint may have been put back to an older one",
         )
     for path in pending.added if size == pending.size else pending.superseded:

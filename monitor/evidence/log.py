@@ -141,11 +141,11 @@ class EvidenceLog:
         if self.size == 0 and any(path.is_file() for path in (self.folder / "tile").rglob("*")):
             raise IntegrityError(f"{self.folder} holds a log's tiles, but no checkpoint", todo=_VERIFY)
         archive = self.folder / "checkpoints"
-        newest = max(os.listdir(archive), default="") if archive.is_dir() else ""
+        newest = max((path.name for path in archive.iterdir()), default="") if archive.is_dir() else ""
         if newest != (f"{self.size:020}" if self.size else ""):
             raise IntegrityError(
-                f"the checkpoint in {self.folder} is of {self.size} entries, the newest archived one is {newest or 'none'}"
-                ": the log was rolled back",
+                f"the checkpoint in {self.folder} is of {self.size} entries, the newest archived one is"
+                f" {newest or 'none'}: the log was rolled back",
                 todo=_VERIFY,
             )
 
@@ -158,8 +158,7 @@ class EvidenceLog:
         tree, first = self._edge(), self.size
         leaves, size = [merkle.leaf_hash(entry) for entry in entries], self.size + len(entries)
         files = self._tiles_with(entries, leaves)
-        for leaf in leaves:
-            tree.push(leaf)
+        tree.extend(leaves)
         new = self.objects.missing(objects)
         kept = {tile.path for tile in edge_of(size)}
         pending = Pending(
@@ -176,7 +175,7 @@ class EvidenceLog:
         return first
 
     def _edge(self) -> merkle.CompactRange:
-        """Return the tree's right edge from the tiles on disk. Raises IntegrityError unless it gives the signed root."""
+        """Return the tree's right edge from the tiles on disk. Raises IntegrityError unless they give the signed root."""
         reader = self.reader()
         tree = reader.edge()
         if tree.root() != self.root:
@@ -228,7 +227,7 @@ class EvidenceLog:
         return base, row
 
     def _commit(self, new: Checkpoint) -> None:
-        """Prove from what is on the disk that the new tree continues the old one; then sign it, archive it, publish it."""
+        """Prove from what is on disk that the new tree continues the old one; then sign, archive, publish it."""
         nodes = LogReader(self.folder, new.size).node
         proof = merkle.consistency_proof(self.size, new.size, nodes)
         whole = merkle.range_root(0, new.size, nodes)

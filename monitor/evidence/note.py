@@ -1,7 +1,9 @@
-"""Signed notes as C2SP defines them, with their keys. Pure. https://c2sp.org/signed-note
+"""Signed notes as C2SP defines them, with their keys. Pure.
 
-The kind of key is pluggable: a `Signer` signs and names its `Verifier`; `ALGORITHMS` maps the algorithm byte of a public
-key to the function that checks a signature.
+https://c2sp.org/signed-note
+
+The kind of key is pluggable: a `Signer` signs and names its `Verifier`; `ALGORITHMS` maps the algorithm byte of a
+public key to the function that checks a signature.
 """
 
 from __future__ import annotations
@@ -153,7 +155,7 @@ def parse(data: bytes) -> Note:
 
 
 def verify(note: Note, keys: Sequence[Verifier]) -> tuple[Verifier, ...]:
-    """Return those of the keys that signed the note. Raises IntegrityError when none did, or one's signature is wrong."""
+    """Return those of the keys that signed. Raises IntegrityError when none did, or one's signature is wrong."""
     message = note.text.encode()
     signed = []
     for line in note.signatures:

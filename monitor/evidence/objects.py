@@ -14,7 +14,7 @@ _HEX = re.compile(r"[0-9a-f]{64}")
 
 
 def object_path(sha256: str) -> str:
-    """Return the path of an object below the folder that holds the store. Raises IntegrityError for what is no digest."""
+    """Return an object's path below the folder that holds the store. Raises IntegrityError for what is no digest."""
     if not _HEX.fullmatch(sha256):
         raise IntegrityError("an object is named by 64 lowercase hex digits")
     return f"objects/sha256/{sha256[:2]}/{sha256}"

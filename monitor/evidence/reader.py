@@ -85,7 +85,7 @@ class LogReader:
         return entries
 
     def _bytes(self, tile: Tile) -> bytes:
-        """Return the tile's bytes; where an append has just superseded it, those of the fuller one, which begin alike."""
+        """Return the tile's bytes; where an append has superseded it, those of the fuller one, which begin alike."""
         path = self.folder / tile.path
         try:
             return path.read_bytes()

@@ -168,7 +168,8 @@ def _plain(value: Any, at: str, numbers: list[str]) -> Any:
 
 
 def _escape(key: str) -> str:
-    """Return a key as an element of a JSON pointer: https://www.rfc-editor.org/rfc/rfc6901"""
+    """Return a key as an element of a JSON pointer."""
+    # https://www.rfc-editor.org/rfc/rfc6901#section-3
     return statement.utf8(key).replace("~", "~0").replace("/", "~1")
 
 

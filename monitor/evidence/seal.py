@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -109,16 +110,15 @@ def seal(
         objects.append(capture.body)
     entries: list[bytes] = []
     sealed: list[tuple[Result, int, str]] = []
-    checks: dict[str, dict[str, int]] = {check: {} for check in start.checks}
     cited: dict[str, str] = {}
     for seq, result in enumerate(results):
         data, payloads = encode_result(result, sweep, seq)
         entries.append(data)
         objects += payloads
         sealed.append((result, first + seq, digest(data)))
-        counts = checks.setdefault(result.check, {})
-        counts[result.outcome.value] = counts.get(result.outcome.value, 0) + 1
-        cited |= {ref.sha256: result.check for ref in result.evidence if ref.kind == "capture" and ref.sha256}
+        for ref in result.evidence:
+            if ref.kind == "capture" and ref.sha256:
+                cited[ref.sha256] = result.check
     _check_cited(log, cited, {record.sha256 for record in kept})
     previous = last_manifest(log.reader(), started)
     expected = statement.start_expected(start, log.objects.read)
@@ -130,7 +130,7 @@ def seal(
         window=sweep.window,
         started=started,
         results=IndexRange(first, len(entries)),
-        checks=checks,
+        checks=_counts(start.checks, [result for result, _, _ in sealed]),
         expected=expected,
         unseen=unseen(expected, sweep.coverage),
         coverage=sweep.coverage,
@@ -177,6 +177,14 @@ def unseen(expected: Mapping[str, Sequence[str]], coverage: Iterable[ScopeCovera
         if lost:
             missing[source] = lost
     return missing
+
+
+def _counts(checks: Iterable[str], results: Iterable[Result]) -> dict[str, dict[str, int]]:
+    """Return the number of results per check and outcome; a check that left none has an empty count."""
+    counts: dict[str, dict[str, int]] = {check: {} for check in checks}
+    for (check, outcome), number in Counter((result.check, result.outcome) for result in results).items():
+        counts.setdefault(check, {})[outcome.value] = number
+    return counts
 
 
 def _fitting(manifest: SweepManifest, results_root: bytes) -> tuple[bytes, list[bytes]]:

@@ -1,4 +1,6 @@
-"""Where a log's hashes and entries lie in files, and how entries are packed. Pure. https://c2sp.org/tlog-tiles
+"""Where a log's hashes and entries lie in files, and how entries are packed. Pure.
+
+https://c2sp.org/tlog-tiles
 
 A hash tile holds up to 256 hashes; tile N of level L holds the roots of the full subtrees over 256^L leaves. An entry
 bundle holds the entries below one tile of level 0, each after its length in two bytes, big-endian.
@@ -34,7 +36,7 @@ class Tile(msgspec.Struct, frozen=True):
 
 
 def number_path(number: int) -> str:
-    """Return the tile number as path elements of three digits, all but the last after an x: 1234067 is x001/x234/067."""
+    """Return the tile number as path elements of three digits, all but the last after an x: x001/x234/067."""
     parts = [f"{number % 1000:03}"]
     while number := number // 1000:
         parts.append(f"x{number % 1000:03}")

@@ -70,8 +70,8 @@ class SessionProof(Expectation):
         description="Pattern of the session's ARN: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION"
     )
     assumed_by: tuple[ServiceName, ...] = Field(
-        min_length=1,
-        description="Services that take the role. Needed, because whoever takes a role chooses the session's name",
+        default=(),
+        description="Services that take the role. Without them the name alone counts, and whoever takes a role chooses it",
     )
 
     def matches(self, principals: Iterable[str]) -> bool:

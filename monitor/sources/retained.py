@@ -33,7 +33,6 @@ _FIELDS: list[tuple[str, Any]] = [
     ("raw", pa.binary()),
 ]
 SCHEMA = pa.schema(_FIELDS)
-_ROWS = 10_000
 
 
 class Row(NamedTuple):
@@ -75,9 +74,7 @@ def table(rows: Sequence[Row]) -> pa.Table:
 
 def _write_part(store: Objects, path: str, rows: pa.Table, account: str, day: str) -> RetainedPart:
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        rows, sink, compression="zstd", row_group_size=_ROWS, use_dictionary=_DICTIONARY, write_statistics=_STATISTICS
-    )
+    pq.write_table(rows, sink, **_OPTIONS)
     body = sink.getvalue().to_pybytes()
     store.write(path, body)
     return RetainedPart(
@@ -85,8 +82,22 @@ def _write_part(store: Objects, path: str, rows: pa.Table, account: str, day: st
     )
 
 
-_DICTIONARY = ["kind", "session", "region", "action", "actor_kind", "actor", "access_key", "source_ip", "object"]
-_STATISTICS = ["event_id", "event_time", "kind", "session", "action"]
+_OPTIONS: dict[str, Any] = {
+    "compression": "zstd",
+    "row_group_size": 10_000,
+    "use_dictionary": [
+        "kind",
+        "session",
+        "region",
+        "action",
+        "actor_kind",
+        "actor",
+        "access_key",
+        "source_ip",
+        "object",
+    ],
+    "write_statistics": ["event_id", "event_time", "kind", "session", "action"],
+}
 
 
 def ids(store: Objects, parts: Iterable[RetainedPart]) -> set[str]:

@@ -15,9 +15,9 @@ from monitor.store.record import Sealing
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """The life of a failing (check, subject). Times are UTC.
 
-    `outcome`, `reason`, `result_index` and `result_sha256` are of the latest judgement, which is a pass once it is resolved, and `last_step` is what
-    the sweep `last_sweep` did to it;
-    `severity`, `scope`, `actor` and `change_class` of the latest failing one. `first_seen`, `last_seen` and `times_seen`
+    `outcome`, `reason`, `result_index` and `result_sha256` are of the latest judgement, which is a pass once it is
+    resolved, and `last_step` is what the sweep `last_sweep` did to it; `severity`, `scope`, `actor` and `change_class`
+    are of the latest failing one. `first_seen`, `last_seen` and `times_seen`
     count the sweeps that found it failing (or unknown, or in error).
     """
 

@@ -166,7 +166,7 @@ def sessions(collected: Collected, ports: Ports) -> tuple[ChangeSession, ...]:
 
 
 def carried(ports: Ports) -> list[ChangeEvent]:
-    """Return the writes, from what was retained, of every session with an open finding: a declaration made since may explain them."""
+    """Return the retained writes of every session with an open finding: a declaration made since may explain them."""
     reader = ports.log.reader()
     open_sessions: set[str] = set()
     days: dict[str, set[str]] = {}

@@ -39,7 +39,7 @@ class _Scope:
 
 
 def coverage(records: Records, period: Window | None) -> Level:
-    """Judge whether the sweeps cover what they were to read, over the period or from the first start to the last end."""
+    """Judge whether the sweeps read what they were to, over the period or from the first start to the last end."""
     problems = Problems()
     notes = _crashed(records, period, problems)
     scopes = _scopes(records, period, problems)

@@ -1,4 +1,4 @@
-"""Reading files that may be hostile: only regular files are opened, no link is followed, nothing is read without bound."""
+"""Reading files that may be hostile: only regular files are opened, no link is followed, nothing is unbounded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WHOLE = 1 << 29
 
 
 def read(root: Path, relative: str, limit: int) -> bytes:
-    """Return a file's bytes. Raises IntegrityError when it is missing, no regular file, unreadable or above the limit."""
+    """Return a file's bytes. Raises IntegrityError when it is missing, irregular, unreadable or above the limit."""
     with _open(root, relative) as file:
         data = file.read(limit + 1)
     if len(data) > limit:

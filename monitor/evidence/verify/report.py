@@ -10,7 +10,7 @@ _SHOWN = 20
 
 
 class Level(msgspec.Struct, frozen=True):
-    """One level's verdict. Only `pass` means that it holds; `problems` are the first 20, and how many more there are."""
+    """One level's verdict. Only `pass` means that it holds; `problems` are the first 20, and how many more."""
 
     name: str
     outcome: Outcome
