@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from monitor.expected.fields import shown
 from monitor.expected.mistakes import Path, did_you_mean
-from monitor.expected.models import Sections
+from monitor.expected.models import Sections, SessionProof
 from monitor.expected.patterns import account_mistake, account_of, overlap, principal_mistake
 
 Wrong = tuple[Path, str]
@@ -51,6 +51,12 @@ def warnings(sections: Sections) -> Iterator[Wrong]:
             yield (
                 ("production", "aws", "accounts", n, "regions"),
                 "IAM and other global services are logged in us-east-1, which is not listed: their changes go unseen",
+            )
+    for n, identity in enumerate(sections.deploy_identities):
+        if isinstance(identity.proof, SessionProof) and not identity.proof.assumed_by:
+            yield (
+                ("deploy_identities", n, "proof"),
+                f"{identity.id} is proven by a name that whoever takes the role chooses; say in assumed_by who takes it",
             )
     for n, change in enumerate(sections.emergency_changes):
         if change.to - change.from_ > LONG_EMERGENCY:
