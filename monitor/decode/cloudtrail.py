@@ -16,6 +16,7 @@ from monitor.decode import aws_catalogue as names
 from monitor.decode.cloudtrail_wire import ABSENT, Slim, Wide, wide
 from monitor.errors import Malformed
 from monitor.facts.change import Actor, ChangeEvent, TokenExchange
+from monitor.facts.session import session_id
 from monitor.model import EvidenceRef
 
 PROVIDER = "aws"
@@ -111,6 +112,8 @@ class Holder(msgspec.Struct, gc=False):
     instance: bool = False
     actor: Actor | None = None
     wrong: str = ""
+    session: tuple[str, str] = ("", "")
+    """The account and name of the session whose writes were met last."""
 
 
 class Holders:
@@ -130,6 +133,15 @@ class Holders:
                 self._met.clear()
             found = self._met[body] = _holder(body)
         return found
+
+    def session(self, item: Record, event: ChangeEvent) -> str:
+        """Return the name of the session that made a write; worked out once for credentials that end."""
+        holder = item.holder
+        if event.actor.session_started is None:
+            return session_id(event)
+        if holder.session[0] != event.account:
+            holder.session = (event.account, session_id(event))
+        return holder.session[1]
 
     def plain(self, slim: Slim) -> str:
         """Tell of a record that is not plainly a read whether it can be counted without a look at the rest of it."""
@@ -321,6 +333,8 @@ def moment(text: str) -> datetime | None:
         found = datetime.fromisoformat(text)
     except ValueError:
         return None
+    if found.tzinfo is UTC:
+        return found
     return found.astimezone(UTC) if found.tzinfo else None
 
 
@@ -369,6 +383,8 @@ def blinding(decoded: Wide, log_buckets: frozenset[str] = frozenset()) -> str:
 
 
 class _Targets(msgspec.Struct, gc=False):
+    """Members of requests that name what is acted upon, over all services."""
+
     bucketName: msgspec.Raw = ABSENT
     functionName: msgspec.Raw = ABSENT
     cluster: msgspec.Raw = ABSENT
@@ -408,7 +424,7 @@ def targets(decoded: Wide) -> tuple[str, ...]:
         return ()
     if request is None:
         return ()
-    given = [bytes(raw) for raw in msgspec.structs.astuple(request) if raw]
+    given = [bytes(raw) for raw in msgspec.structs.astuple(request) if raw is not ABSENT]
     return tuple([str(_any(text))[:256] for text in given if text[:1] == b'"'])
 
 

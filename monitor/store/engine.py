@@ -1,4 +1,4 @@
-"""Connections to SQLite and PostgreSQL, alike in what the store relies on: transactions, foreign keys, UTC, clear errors."""
+"""Connections to SQLite and PostgreSQL, alike in what the store needs: transactions, foreign keys, UTC, errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOCKS = {"migrate": 0x6D6F6E69746F7201, "record": 0x6D6F6E69746F7202}
 
 
 def parse(url: str) -> URL:
-    """Return the database's address. Raises ConfigError (without the address: it may hold a password) if it is not one."""
+    """Return the database's address. Raises ConfigError (without it, for it may hold a password) if it is not one."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
@@ -69,7 +69,7 @@ def make_folder(url: URL) -> None:
 
 
 def build(url: URL, *, migrating: bool = False) -> Engine:
-    """Return an engine; nothing is connected yet. Migrations need foreign keys off, for SQLite alters tables by copying."""
+    """Return an engine; nothing is connected yet. Migrations need foreign keys off: SQLite alters by copying."""
     if is_sqlite(url):
         engine = create_engine(url, connect_args={"timeout": _SQLITE_WAIT_SECONDS})
         _prepare_sqlite(engine, foreign_keys=not migrating)

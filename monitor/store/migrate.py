@@ -45,7 +45,7 @@ def state(url: str) -> tuple[str | None, str]:
 
 
 def migrations() -> Path:
-    """Return the folder of migrations: inside the package when installed from a wheel, else the repository's alembic/."""
+    """Return the folder of migrations: inside the package if installed from a wheel, else the repository's alembic/."""
     package = Path(monitor.__file__).parent
     installed = package / "_migrations"
     return installed if installed.is_dir() else package.parent / "alembic"

@@ -155,7 +155,7 @@ def coverage(connection: Connection, sweep_id: str) -> list[ScopeCoverage]:
 
 
 def parts(connection: Connection, account: str | None, day_from: str | None, day_to: str | None) -> list[RetainedPart]:
-    """Return the files of retained events of an account (None: all) from day to day (YYYY-MM-DD, both included), by day."""
+    """Return the files of retained events of an account (None: all) from day to day (YYYY-MM-DD, included), by day."""
     query = select(_PART).order_by(_PART.c.day, _PART.c.account, _PART.c.sweep_id, _PART.c.number)
     if account is not None:
         query = query.where(_PART.c.account == indexed(account))

@@ -55,7 +55,7 @@ _PAIR_SHIFTS = (54, 44, 34, 24, 14)
 
 
 def finding_id(check: str, subject: str) -> str:
-    """Return the id of the finding of a check on a subject: `F-` and 10 characters of base32, the same in every sweep."""
+    """Return the id of the finding of a check on a subject: `F-` and 10 characters of base32, the same for ever."""
     digest = hashlib.sha256(f"{check}\n{subject}".encode("utf-8", "surrogatepass")).digest()
     bits = int.from_bytes(digest[:8], "big")
     return "F-" + "".join(_PAIRS[bits >> shift & 1023] for shift in _PAIR_SHIFTS)
@@ -73,7 +73,7 @@ def latest(results: Iterable[SealedResult]) -> dict[str, SealedResult]:
 
 
 def reconcile(known: Mapping[str, FindingState], chosen: Mapping[str, SealedResult]) -> tuple[Transition, ...]:
-    """Return what a sweep's results do to the findings that are known, sorted by finding id; the rest stay as they are."""
+    """Return what a sweep's results do to the known findings, sorted by finding id; the rest stay as they are."""
     moves = (_transition(identity, known.get(identity), chosen[identity]) for identity in sorted(chosen))
     return tuple(move for move in moves if move is not None)
 

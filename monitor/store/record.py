@@ -26,7 +26,7 @@ class SealedResult(msgspec.Struct, frozen=True):
 
 
 class Sealing(msgspec.Struct, frozen=True):
-    """Where a sweep was sealed: the log index of its manifest, and the size, root (hex) and checkpoint of the log then."""
+    """Where a sweep was sealed: its manifest's log index, and the log's size, root (hex) and checkpoint then."""
 
     manifest_index: int
     log_size: int

@@ -43,8 +43,8 @@ class Store:
     def open(cls, url: str) -> Self:
         """Return the store at `sqlite:///path` (its folder is made) or `postgresql://user@host/database`.
 
-        Raises ConfigError if the address is not one of these, LedgerError if the database cannot be reached or its schema
-        is not the one this version knows.
+        Raises ConfigError if the address is not one of these, LedgerError if the database cannot be reached or its
+        schema is not the one this version knows.
         """
         address = parse(url)
         make_folder(address)
@@ -161,7 +161,7 @@ class Store:
     def parts(
         self, account: str | None = None, day_from: str | None = None, day_to: str | None = None
     ) -> list[RetainedPart]:
-        """Return the files of retained events of an account (None: all) from day to day (YYYY-MM-DD, included), by day."""
+        """Return the files of retained events of an account (None: all), days (YYYY-MM-DD) included, by day."""
         with self._reading() as connection:
             return queries.parts(connection, account, day_from, day_to)
 

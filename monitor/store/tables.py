@@ -1,6 +1,6 @@
 """The tables. A projection of the evidence log: every row can be made again from what is sealed there.
 
-A bare `datetime` field is SQLModel's UTCDateTime: naive values are refused, and aware UTC comes back from both databases.
+A bare `datetime` field is SQLModel's UTCDateTime: naive values are refused, aware UTC comes back from both.
 Models with `table=True` do not validate; rows are built from validated records, and enumerations carry a CHECK.
 Outside text is written by `monitor.store.text`; what is indexed of it is cut, for B-tree entries are short.
 """
@@ -18,7 +18,7 @@ from monitor.model import ChangeClass, CoverageStatus, Outcome, Severity
 from monitor.store.reconcile import FindingState, Step
 
 HEAD = "0001"
-"""The migration these tables belong to; kept equal to the newest one by a test, since asking Alembic costs half a second."""
+"""The migration these tables belong to. A test keeps it equal to the newest: asking Alembic costs half a second."""
 
 # Names that a migration can rely on: https://alembic.sqlalchemy.org/en/latest/naming.html
 SQLModel.metadata.naming_convention = {
@@ -153,7 +153,8 @@ class RetainedPartRow(SQLModel, table=True):
 class FindingRow(SQLModel, table=True):
     """The life of a failing (check, subject).
 
-    `outcome`, `reason` and the result are of the latest judgement; severity, actor, scope and class of the latest failing one.
+    `outcome`, `reason` and the result are of the latest judgement; severity, actor, scope and class of the latest
+    failing one.
     """
 
     __tablename__ = "finding"

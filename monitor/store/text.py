@@ -26,7 +26,7 @@ INDEXED_CHARACTERS = 200
 
 
 def stored(text: str) -> str:
-    """Return the text as it is written: U+0000, lone surrogates and the sign itself are escaped; all else is unchanged."""
+    """Return the text as it is written: U+0000, lone surrogates and the sign itself are escaped, and nothing else."""
     return _UNSAFE.sub(_written, text) if _UNSAFE.search(text) else text
 
 
@@ -36,7 +36,7 @@ def restored(text: str) -> str:
 
 
 def indexed(text: str) -> str:
-    """Return the text as it is written to an indexed column: over-long text is cut, and ends in a digest of the whole."""
+    """Return the text as it is written to an indexed column: if too long it is cut, and ends in a digest of it all."""
     safe = stored(text)
     if len(safe) <= INDEXED_CHARACTERS:
         return safe
@@ -49,7 +49,7 @@ def digest(*parts: str) -> str:
 
 
 def encode_json(value: Any) -> bytes:
-    """Return the value as JSON, the same bytes for the same value. A lone surrogate, which UTF-8 lacks, becomes U+FFFD."""
+    """Return the value as JSON, the same bytes for the same value. A lone surrogate becomes U+FFFD: UTF-8 lacks it."""
     try:
         return _ENCODER.encode(value)
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Recording a sweep: every statement of the one transaction. Bulk inserts over tables, for ORM objects cost ten times more."""
+"""Recording a sweep: all statements of its transaction. Bulk inserts over tables: ORM objects cost ten times more."""
 
 from __future__ import annotations
 

@@ -21,7 +21,6 @@ from monitor.decode.inflate import inflate
 from monitor.errors import Malformed, SourceError
 from monitor.facts.change import Actor, ChangeEvent, TokenExchange
 from monitor.facts.log_object import LogObject, RetainedPart
-from monitor.facts.session import session_id
 from monitor.model import EvidenceRef
 from monitor.sources import retained
 from monitor.sources.objects import Location, ObjectInfo, Objects, connect
@@ -199,7 +198,8 @@ def _judge(
             answer.exchanges.append(exchange)
         else:
             answer.untrusted.append(exchange.access_key)
-        rows.append(_row(item, exchange.id, exchange.time, "exchange", "", exchange.source, region, ref))
+        action = f"{item.wide.eventSource.removesuffix('.amazonaws.com')}:{item.wide.eventName}"
+        rows.append(_row(item, exchange.id, exchange.time, "exchange", "", action, exchange.source, region, ref))
         return
     if kind is Kind.WRITE or (kind is Kind.SERVICE and item.wide.eventName in BLINDING_NAMES):
         blinds = decode.blinding(item.wide, task.log_buckets)
@@ -209,7 +209,8 @@ def _judge(
         tally.writes += 1
         event = decode.event(item, region=region, log_object=ref, blinds=blinds)
         answer.events.append(event)
-        rows.append(_row(item, event.id, event.time, "write", session_id(event), event.actor, region, ref))
+        session = holders.session(item, event)
+        rows.append(_row(item, event.id, event.time, "write", session, event.action, event.actor, region, ref))
     elif kind is Kind.SERVICE:
         tally.service += 1
     elif kind is Kind.READ:
@@ -228,24 +229,26 @@ def _row(
     when: datetime,
     kind: str,
     session: str,
+    action: str,
     actor: Actor,
     region: str,
     ref: EvidenceRef,
 ) -> retained.Row:
     wide = item.wide
+    # In the order of the fields: names would cost half of a row's making.
     return retained.Row(
-        account=item.account,
-        day=when.strftime("%Y-%m-%d"),
-        event_id=event_id,
-        event_time=when,
-        kind=kind,
-        session=session,
-        region=wide.awsRegion or region,
-        action=f"{wide.eventSource.removesuffix('.amazonaws.com')}:{wide.eventName}",
-        actor_kind=actor.kind,
-        actor=actor.name,
-        access_key=actor.access_key,
-        source_ip=wide.sourceIPAddress or "",
-        object=ref.name,
-        raw=item.body,
+        item.account,
+        when.isoformat()[:10],
+        event_id,
+        when,
+        kind,
+        session,
+        wide.awsRegion or region,
+        action,
+        actor.kind,
+        actor.name,
+        actor.access_key,
+        wide.sourceIPAddress or "",
+        ref.name,
+        item.body,
     )
