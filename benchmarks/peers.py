@@ -66,7 +66,9 @@ def chdb(folder: Path, threads: int, out: Path) -> int:
         "recipientAccountId": "LowCardinality(String)",
     }  # fmt: skip
     shape = "Records Array(Tuple(" + ", ".join(f"{name} {kind}" for name, kind in fields.items()) + "))"
-    where = _WHERE.replace("position('\"type\":\"AWSService\"' in userIdentity)", "position(userIdentity, '\"type\":\"AWSService\"')")
+    where = _WHERE.replace(
+        'position(\'"type":"AWSService"\' in userIdentity)', 'position(userIdentity, \'"type":"AWSService"\')'
+    )
     names = ", ".join(f"r.{name} AS {name}" for name in fields)
     engine.query(
         f"""INSERT INTO FUNCTION file('{out}', 'Parquet')
@@ -117,7 +119,9 @@ def main(arguments: Iterable[str]) -> None:
         kept = PEERS[name](Path(folder), int(threads), Path(scratch) / "kept.parquet")
         wall = time.perf_counter() - began
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    print(json.dumps({"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "rss": usage.ru_maxrss * 1024, "kept": kept}))
+    print(
+        json.dumps({"wall": wall, "cpu": usage.ru_utime + usage.ru_stime, "rss": usage.ru_maxrss * 1024, "kept": kept})
+    )
 
 
 if __name__ == "__main__":

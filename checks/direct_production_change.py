@@ -91,12 +91,14 @@ def _session(session: ChangeSession, proof: Proof | None, expect: Expect) -> Res
     classes = Counter(c.value for _, _, c, _ in judged if c)
     total = sum(reasons.values())
     person = f" by a person ({session.actor.human})" if direct and session.actor.human else ""
-    what = "; ".join(f"{reason}" for reason, _ in reasons.most_common(3))
+    actions = Counter(write.action for write in ([w for w, _ in direct] or session.writes)).most_common(4)
+    what = ", ".join(action for action, _ in actions[:3]) + (" …" if len(actions) > 3 else "")
+    why = "; ".join(reason for reason, _ in reasons.most_common(3))
     return Result(
         check=CHECK.id,
         subject=session.id,
         outcome=Outcome.FAIL if direct else Outcome.PASS,
-        reason=f"{total} write{'s' if total != 1 else ''}{person}: {what}",
+        reason=f"{total} write{'s' if total != 1 else ''}{person}: {what}: {why}",
         severity=min((w.severity for w, _ in direct), key=list(Severity).index, default=CHECK.severity),
         change_class=ChangeClass.DIRECT if direct else next((c for _, _, c, _ in judged if c), None),
         actor=session.actor.name,

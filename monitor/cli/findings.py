@@ -37,7 +37,7 @@ def show_list(
 
     Example: monitor findings list --severity critical --format json
     """
-    from monitor.cli.sweep import short_actor
+    from monitor.cli.sweep import name_of, print_finding
     from monitor.errors import ConfigError
     from monitor.model import Severity
     from monitor.store.store import Store
@@ -45,6 +45,7 @@ def show_list(
     if severity and severity not in list(Severity):
         raise ConfigError(f"no severity is called {severity!r}", todo=f"choose from: {', '.join(Severity)}")
     loaded = configuration(config)
+    names = loaded.expected.sections.production.name_of
     with Store.open(loaded.settings.database) as store:
         found = [
             f
@@ -56,21 +57,10 @@ def show_list(
     elif not found:
         say("No findings." if everything else "No open findings.")
     else:
-        table(
-            ["finding", "severity", "account", "who", "since", "what"],
-            [
-                [
-                    f.id,
-                    coloured((f.severity if f.outcome == "fail" else f.outcome).value if f.is_open else "resolved"),
-                    safe(f.scope.split(":")[1] if ":" in f.scope else f.scope, 20) or "-",
-                    safe(short_actor(f.actor), 30) or "-",
-                    moment(f.first_seen),
-                    safe(f.reason, 150),
-                ]
-                for f in found
-            ],
-            flexible=["what"],
-        )
+        for f in found:
+            urgency = (f.severity if f.outcome == "fail" else f.outcome).value if f.is_open else "resolved"
+            where = f"{name_of(f.scope, names)}  since {f.first_seen:%Y-%m-%d}"
+            print_finding(f.id, urgency, where, f.actor, f.reason)
         say("The story of one: monitor findings show ID")
     raise typer.Exit(exits.verdict(findings=any(f.is_open for f in found), incomplete=False))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +16,11 @@ import typer
 
 from monitor.cli import exits
 from monitor.cli.options import ConfigDir, OutputFormat, configuration
-from monitor.cli.show import Format, clean, coloured, console, moment, number, print_json, safe, say, table
+from monitor.cli.show import Format, clean, coloured, console, moment, number, print_json, safe, say
 
 if TYPE_CHECKING:
     from monitor.evidence.keys import SigningKey
+    from monitor.model import Result
     from monitor.settings import Config
     from monitor.sources.ports import Progress
     from monitor.sweep.run import Swept
@@ -149,7 +151,7 @@ def _tell(swept: Swept, config: Config, key: SigningKey) -> None:
     judged = " · ".join(f"{number(n)} {coloured(name)}" for name, n in sorted(outcomes.items()))
     say(f"Judged      {number(counts['writes'])} writes; {number(len(swept.results))} results: {judged or 'none'}")
     bad = worst(swept.results)
-    _findings(bad, swept, finding_id)
+    _findings(bad, swept, finding_id, production.name_of)
     if swept.sealing:
         say(
             f"Evidence    {safe(config.settings.evidence.folder)}: log of {number(swept.sealing.log_size)} entries, "
@@ -172,7 +174,9 @@ def _tell(swept: Swept, config: Config, key: SigningKey) -> None:
     say(f"Next        {hint} · monitor evidence coverage · monitor evidence verify")
 
 
-def _findings(bad: list[Any], swept: Swept, finding_id: Any) -> None:
+def _findings(
+    bad: list[Result], swept: Swept, finding_id: Callable[[str, str], str], names: Callable[[str, str], str]
+) -> None:
     if not bad:
         say("Found       nothing that needs a person")
         return
@@ -180,28 +184,39 @@ def _findings(bad: list[Any], swept: Swept, finding_id: Any) -> None:
     resolved = len(swept.findings.resolved) if swept.findings else 0
     change = f", {opened} new, {resolved} resolved" if swept.findings else ""
     say(f"Found       {len(bad)} that need a person{change}")
-    rows = [
-        [
-            finding_id(r.check, r.subject),
-            coloured(r.severity.value if r.outcome == "fail" else r.outcome.value),
-            safe(r.scope.split(":")[1] if r.scope.count(":") else r.scope, 20) or "-",
-            safe(short_actor(r.actor), 34) or "-",
-            safe(r.reason, 150),
-        ]
-        for r in bad[: _shown()]
-    ]
-    table(["finding", "severity", "account", "who", "what"], rows, flexible=["what"])
-    if len(bad) > _shown():
-        say(f"and {len(bad) - _shown()} more: monitor findings")
+    shown = bad[: _shown()]
+    for r in shown:
+        urgency = r.severity.value if r.outcome == "fail" else r.outcome.value
+        print_finding(finding_id(r.check, r.subject), urgency, name_of(r.scope, names), r.actor, r.reason)
+    if len(bad) > len(shown):
+        say(f"and {len(bad) - len(shown)} more: monitor findings")
 
 
 def _shown() -> int:
-    return max(10, min(25, int(console().height) - 16))
+    return max(6, min(12, (int(console().height) - 16) // 2))
+
+
+def name_of(scope: str, names: Callable[[str, str], str]) -> str:
+    """Return what people call the account of a scope, with its region where the scope has one."""
+    provider, _, rest = scope.partition(":")
+    account, _, region = rest.partition(":")
+    return f"{names(provider, account)} {region}".strip() if account else scope
+
+
+def print_finding(identity: str, urgency: str, where: str, actor: str, reason: str) -> None:
+    """Print a finding in two lines: what it is, how urgent, where and who; and what happened."""
+    width = max(60, int(console().width))
+    who = clean(short_actor(actor), width - 44)
+    say(f"  {identity}  {coloured(urgency)}{' ' * (9 - len(urgency))} {safe(where, 44)}  [bold]{safe(who)}[/]")
+    say(f"                {safe(reason, width - 17)}")
 
 
 def short_actor(name: str) -> str:
-    """Return the part of an actor's name that tells people apart: role and session, or user."""
+    """Return the part of an actor's name that tells people apart: user, or session and role."""
     tail = clean(name, 500).split(":")[-1]
-    for lead in ("assumed-role/", "user/", "role/"):
-        tail = tail.removeprefix(lead)
-    return tail
+    kind, _, rest = tail.partition("/")
+    if kind != "assumed-role":
+        return rest if kind in ("user", "role", "federated-user") else tail
+    role, _, session = rest.partition("/")
+    single_sign_on = re.fullmatch(r"AWSReservedSSO_(.+)_[0-9a-f]{16}", role)
+    return f"{session} as {single_sign_on[1] if single_sign_on else role}"

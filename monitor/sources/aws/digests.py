@@ -119,7 +119,7 @@ class DigestReader:
                 status=CoverageStatus.PARTIAL if broken or chain.unproven or reason else CoverageStatus.COMPLETE,
                 window=window,
                 reason=reason
-                or (f"{len(broken)} breaks in the chain" if broken else "; ".join(u.reason for u in chain.unproven)),
+                or (f"the chain is broken in {len(broken)} place{'s' if len(broken) > 1 else ''}" if broken else "; ".join(u.reason for u in chain.unproven)),
                 grant=next((u.grant for u in chain.unproven if u.grant), ""),
                 counts={"digests": chain.digests, "files": chain.files, "files_verified": chain.files_verified},
                 gaps=tuple(broken),
