@@ -12,7 +12,7 @@ import msgspec
 from monitor.decode.cloudtrail_digest import DigestObject, expected_hashes, judged_until, verify_chain
 from monitor.errors import SourceError
 from monitor.facts.audit_log import LogChain
-from monitor.model import Capture, CoverageStatus, ScopeCoverage, Window
+from monitor.model import Capture, CoverageStatus, ScopeCoverage, Unknown, Window
 from monitor.sources.aws import layout
 from monitor.sources.objects import Location, connect
 from monitor.sources.ports import Collected, Memory, Progress
@@ -73,6 +73,8 @@ class DigestReader:
         try:
             digests = self._read(scope, window)
         except SourceError as failed:
+            unread = (Unknown(failed.what, failed.todo),)
+            answer.facts.append(LogChain(scope=scope.name, source=NAME, window=window, unproven=unread))
             status = CoverageStatus.DENIED if type(failed).__name__ == "Denied" else CoverageStatus.PARTIAL
             answer.coverage.append(
                 ScopeCoverage(

@@ -84,7 +84,12 @@ def of_trail(*facts: Any) -> Result:
 
 
 def of_chain(*facts: Any) -> Result:
-    return judge(*facts)[f"aws:{PAYMENTS}:us-east-1:chain"]
+    return undated(judge(*facts))[f"aws:{PAYMENTS}:us-east-1:chain"]
+
+
+def undated(results):
+    """Results by subject without the window that the subject of a chain names."""
+    return {subject.partition("@")[0]: result for subject, result in results.items()}
 
 
 def test_a_good_trail_passes_and_cites_what_it_saw() -> None:
@@ -195,7 +200,7 @@ def test_a_chain_that_is_not_whole_never_passes(found: LogChain, expected: Outco
 
 
 def test_a_declared_scope_without_chain_is_unknown() -> None:
-    outcomes = {subject: r.outcome for subject, r in judge(CHAIN).items() if subject.endswith(":chain")}
+    outcomes = {subject: r.outcome for subject, r in undated(judge(CHAIN)).items() if subject.endswith(":chain")}
     assert outcomes == {
         f"aws:{PAYMENTS}:us-east-1:chain": Outcome.PASS,
         f"aws:{PAYMENTS}:eu-west-1:chain": Outcome.UNKNOWN,
@@ -205,13 +210,13 @@ def test_a_declared_scope_without_chain_is_unknown() -> None:
 
 def test_a_scope_of_which_nothing_was_due_is_left_as_the_last_sweep_judged_it() -> None:
     nothing_due = chain(window=Window(NOW, NOW), digests=0, files=0, files_verified=0)
-    assert f"aws:{PAYMENTS}:us-east-1:chain" not in judge(nothing_due)
+    assert f"aws:{PAYMENTS}:us-east-1:chain" not in undated(judge(nothing_due))
     assert of_chain(nothing_due, CHAIN).outcome is Outcome.PASS
 
 
 def test_a_broken_chain_outside_the_declared_scopes_is_told() -> None:
     subject = "aws:444455556666:us-east-1:chain"
-    assert judge(chain(scope="aws:444455556666:us-east-1", problems=(GAP,)))[subject].outcome is Outcome.FAIL
+    assert undated(judge(chain(scope="aws:444455556666:us-east-1", problems=(GAP,))))[subject].outcome is Outcome.FAIL
 
 
 def write(number: int, action: str, blinds: str = "") -> ChangeEvent:
@@ -339,3 +344,15 @@ def test_only_a_trail_that_is_known_to_be_good_in_all_passes(found: LogTrail) ->
         and (kept is None or (isinstance(kept, int) and kept >= 365))
     )
     assert (of_trail(trails(found)).outcome is Outcome.PASS) == good
+
+
+def test_the_gap_of_one_window_is_another_subject_than_the_next_window() -> None:
+    later = Window(CHAIN.window.end, CHAIN.window.end + timedelta(days=1))
+
+    gap, whole = (
+        next(subject for subject in judge(fact) if subject.startswith(f"aws:{PAYMENTS}:us-east-1:chain"))
+        for fact in (chain(problems=(GAP,)), chain(window=later))
+    )
+
+    assert gap != whole
+    assert gap.startswith(f"aws:{PAYMENTS}:us-east-1:chain@")

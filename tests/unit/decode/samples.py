@@ -39,7 +39,7 @@ def person(who: cast.Person = cast.ADA, account: str = cast.PAYMENTS, at: dateti
 
 
 def pipeline(name: str = "payments-13800000001", at: datetime = AT, **over: Any) -> Session:
-    return session("payments-deploy", name, at=at, federated=True, **{"agent": cast.TERRAFORM, **over})
+    return session("payments-deploy", name, at=at, **{"federated": True, "agent": cast.TERRAFORM, **over})
 
 
 def call(action: str = "ec2:StopInstances", who: Session | Record | None = None, **over: Any) -> Record:
