@@ -51,8 +51,12 @@ test: lint unit
 soak: $(VENV)/dev
 	$(BIN)/pytest -m soak -o addopts='--import-mode=importlib -ra'
 
-bench: $(VENV)/dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check duckdb chdb
+build/peers/made: $(VENV)/made
+	$(BIN)/python -m venv build/peers
+	build/peers/bin/python -m pip install --quiet --disable-pip-version-check 'duckdb>=2.0' 'chdb>=4.4'
+	@touch $@
+
+bench: $(VENV)/dev build/peers/made
 	$(BIN)/python benchmarks/scan.py
 
 example: $(VENV)/run

@@ -7,6 +7,7 @@ issuing of credentials. One run a process: `python benchmarks/peers.py NAME FOLD
 from __future__ import annotations
 
 import json
+import re
 import resource
 import sys
 import tempfile
@@ -19,14 +20,19 @@ ISSUING = (
     "AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "AssumeRoot", "CreateSession",
     "GetFederationToken", "GetSessionToken",
 )  # fmt: skip
-TELEMETRY = ("UpdateInstanceInformation", "UpdateInstanceAssociationStatus", "PutInventory", "PutComplianceItems")
+TELEMETRY = (
+    "UpdateInstanceInformation", "UpdateInstanceAssociationStatus", "PutInventory", "PutComplianceItems",
+    "SubmitTaskStateChange", "SubmitContainerStateChange", "DiscoverPollEndpoint", "PutConfigurePackageResult",
+)  # fmt: skip
 _QUOTED = ", ".join(f"'{name}'" for name in ISSUING)
 _AGENTS = ", ".join(f"'{name}'" for name in TELEMETRY)
 _WHERE = f"""
     (eventName IN ({_QUOTED}) AND eventSource = 'sts.amazonaws.com')
     OR (coalesce(readOnly, false) = false AND coalesce(managementEvent, true) AND coalesce(errorCode, '') = ''
         AND recipientAccountId IN {PRODUCTION} AND eventName NOT IN ({_AGENTS})
-        AND position('"type":"AWSService"' in userIdentity) = 0)
+        AND coalesce(eventType, '') <> 'AwsServiceEvent'
+        AND position('"type":"AWSService"' in userIdentity) = 0
+        AND position(':role/aws-service-role/' in userIdentity) = 0)
 """
 
 
@@ -38,7 +44,7 @@ def duckdb(folder: Path, threads: int, out: Path) -> int:
         "userIdentity": "JSON", "eventTime": "VARCHAR", "eventSource": "VARCHAR", "eventName": "VARCHAR",
         "awsRegion": "VARCHAR", "sourceIPAddress": "VARCHAR", "errorCode": "VARCHAR", "requestParameters": "JSON",
         "responseElements": "JSON", "eventID": "VARCHAR", "readOnly": "BOOLEAN", "managementEvent": "BOOLEAN",
-        "recipientAccountId": "VARCHAR",
+        "recipientAccountId": "VARCHAR", "eventType": "VARCHAR",
     }  # fmt: skip
     shape = json.dumps({"Records": [fields]})
     where = _WHERE.replace("in userIdentity", "IN CAST(userIdentity AS VARCHAR)")
@@ -63,12 +69,10 @@ def chdb(folder: Path, threads: int, out: Path) -> int:
         "eventName": "LowCardinality(String)", "awsRegion": "LowCardinality(String)", "sourceIPAddress": "String",
         "errorCode": "Nullable(String)", "requestParameters": "String", "responseElements": "String",
         "eventID": "String", "readOnly": "Nullable(Bool)", "managementEvent": "Nullable(Bool)",
-        "recipientAccountId": "LowCardinality(String)",
+        "recipientAccountId": "LowCardinality(String)", "eventType": "LowCardinality(String)",
     }  # fmt: skip
     shape = "Records Array(Tuple(" + ", ".join(f"{name} {kind}" for name, kind in fields.items()) + "))"
-    where = _WHERE.replace(
-        'position(\'"type":"AWSService"\' in userIdentity)', 'position(userIdentity, \'"type":"AWSService"\')'
-    )
+    where = re.sub(r"position\(('[^']*') in userIdentity\)", r"position(userIdentity, \1)", _WHERE)
     names = ", ".join(f"r.{name} AS {name}" for name in fields)
     engine.query(
         f"""INSERT INTO FUNCTION file('{out}', 'Parquet')
@@ -93,7 +97,10 @@ def rule_loop(folder: Path, threads: int, out: Path) -> int:
             and not e.get("errorCode")
             and e.get("recipientAccountId") in PRODUCTION
             and e.get("eventName") not in TELEMETRY
+            and e.get("eventType") != "AwsServiceEvent"
             and (e.get("userIdentity") or {}).get("type") != "AWSService"
+            and ":role/aws-service-role/"
+            not in str(((e.get("userIdentity") or {}).get("sessionContext") or {}).get("sessionIssuer"))
         ),
         lambda e: e.get("eventName") in ("StopLogging", "DeleteTrail", "PutEventSelectors", "UpdateTrail"),
         lambda e: (e.get("userIdentity") or {}).get("type") == "Root" and not e.get("readOnly", False),

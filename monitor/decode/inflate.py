@@ -26,7 +26,7 @@ def inflate(data: bytes, limit: int) -> bytes | bytearray:
     claimed = int.from_bytes(data[-_TRAILER:], "little")
     # https://www.rfc-editor.org/rfc/rfc1952 section 2.3.1: ISIZE is the last member's size modulo 2^32. A second member
     # begins with the magic, so without a second magic there is one member only, and its size is known before it is inflated.
-    if claimed <= limit and data.rfind(MAGIC) == 0:
+    if claimed <= limit and _single(data):
         try:
             content: bytearray = deflate.gzip_decompress(data)
         except (deflate.DeflateError, ValueError):
@@ -34,6 +34,19 @@ def inflate(data: bytes, limit: int) -> bytes | bytearray:
         if content and len(content) == claimed:
             return content
     return _members(data, limit)
+
+
+def _single(data: bytes) -> bool:
+    """Return whether no second member can begin anywhere: a magic whose reserved flags are set begins none."""
+    at = data.rfind(MAGIC)
+    while at > 0:
+        if at + 3 < len(data) and data[at + 3] & _RESERVED == 0:
+            return False
+        at = data.rfind(MAGIC, 0, at)
+    return True
+
+
+_RESERVED = 0xE0
 
 
 def _members(data: bytes, limit: int) -> bytes:

@@ -45,7 +45,7 @@ class Buckets:
     def __init__(self, url: str, gate: Gate) -> None:
         self.url = url
         self.gate = gate
-        self.client = botocore.session.Session().create_client(
+        self.client: Any = botocore.session.Session().create_client(
             "s3",
             region_name="us-east-1",
             endpoint_url=url,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +24,16 @@ from monitor.sweep.run import LEDGER
 from tests.fakes.terminal import Ran, monitor
 
 ROOT = Path(__file__).parents[2]
+_compiled = tempfile.mkdtemp(prefix="compiled-")
+atexit.register(shutil.rmtree, _compiled, ignore_errors=True)
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment for a process that runs this project's code, which is compiled once for all of them."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return kept | {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": _compiled} | more
+
+
 LEVELS = ("bytes", "log", "signatures", "consistency", "coverage")
 
 

@@ -81,7 +81,9 @@ def test_every_planted_event_has_its_outcome_class_and_check(month: list[Result]
             if "severity" in case:
                 good = good and found[0][0].severity.value == case["severity"]
         if not good:
-            wrong.append((case["case"], case["check"], event, case["outcome"], [(r.outcome, r.reason) for r, _ in found]))
+            wrong.append(
+                (case["case"], case["check"], event, case["outcome"], [(r.outcome, r.reason) for r, _ in found])
+            )
     assert wrong == []
 
 
