@@ -94,7 +94,9 @@ def run(what: str, folder: Path) -> dict[str, float]:
             count = cores()
             with workers(count) as pool:
                 warm = tasks(folder, out, 1, False)[0]
-                few = type(warm)(**{**{f: getattr(warm, f) for f in warm.__struct_fields__}, "objects": warm.objects[:2]})
+                few = type(warm)(
+                    **{**{f: getattr(warm, f) for f in warm.__struct_fields__}, "objects": warm.objects[:2]}
+                )
                 wait([pool.submit(monitor.sources.aws.scan.scan, few) for _ in range(4 * count)])
                 began = time.perf_counter()
                 kept = scan_all(pool, folder, out, count, what == "all+hash")

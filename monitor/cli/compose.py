@@ -24,7 +24,6 @@ from monitor.sources.aws.trail_source import TrailSource
 from monitor.sources.objects import Location, connect
 from monitor.sources.ports import Source
 from monitor.sources.replay import read as read_captures
-from monitor.store.migrate import state, upgrade
 from monitor.store.store import Store
 from monitor.sweep.registry import code_sha256
 from monitor.sweep.run import Ports
@@ -85,10 +84,11 @@ def sources(config: Config, replay: Path | None) -> list[Source]:
 def open_store(config: Config) -> Store:
     """Return the store. A SQLite database that does not exist yet is made; PostgreSQL is upgraded on purpose only."""
     url = config.settings.database
-    if url.startswith("sqlite"):
-        current, _ = state(url)
-        if current is None:
-            upgrade(url)
+    file = Path(url.removeprefix("sqlite:///").partition("?")[0])
+    if url.startswith("sqlite:") and not file.exists():
+        from monitor.store.migrate import upgrade
+
+        upgrade(url)
     return Store.open(url)
 
 

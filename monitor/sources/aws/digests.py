@@ -114,15 +114,17 @@ class DigestReader:
             chain = msgspec.structs.replace(chain, evidence=(*chain.evidence, capture.ref))
         answer.facts.append(chain)
         broken = [f"{p.name}: {p.kind}: {p.detail}" for p in chain.problems]
+        if broken:
+            reason = f"the chain is broken in {len(broken)} place{'s' if len(broken) > 1 else ''}"
+        reason = reason or "; ".join(doubt.reason for doubt in chain.unproven)
         answer.coverage.append(
             ScopeCoverage(
                 scope=scope.name,
                 source=NAME,
-                status=CoverageStatus.PARTIAL if broken or chain.unproven or reason else CoverageStatus.COMPLETE,
+                status=CoverageStatus.PARTIAL if reason else CoverageStatus.COMPLETE,
                 window=window,
-                reason=reason
-                or (f"the chain is broken in {len(broken)} place{'s' if len(broken) > 1 else ''}" if broken else "; ".join(u.reason for u in chain.unproven)),
-                grant=next((u.grant for u in chain.unproven if u.grant), ""),
+                reason=reason,
+                grant=next((doubt.grant for doubt in chain.unproven if doubt.grant), ""),
                 counts={"digests": chain.digests, "files": chain.files, "files_verified": chain.files_verified},
                 gaps=tuple(broken),
             )

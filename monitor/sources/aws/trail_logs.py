@@ -214,7 +214,7 @@ class TrailLogs:
         total = len(todo)
         tasks = [
             Task(
-                name=f"{request.sweep}.{number}",
+                name=f"{request.sweep}-{number}",
                 logs=reading.logs,
                 retained=reading.retained,
                 objects=group,
