@@ -84,12 +84,13 @@ def run(what: str, folder: Path) -> dict[str, float]:
     import pyarrow.parquet
 
     import monitor.sources.aws.scan
-    import monitor.sources.aws.trail_logs  # noqa: F401  (imports are not what is timed)
+    import monitor.sources.aws.trail_logs
 
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch)
         if what.startswith("all"):
-            from monitor.cli.compose import cores, workers
+            from monitor.cli.compose import cores
+            from monitor.sources.workers import pool as workers
 
             count = cores()
             with workers(count) as pool:

@@ -45,7 +45,7 @@ def verdict(write: ChangeEvent, session: ChangeSession, proof: Proof | None, exp
     if write.actor.service:
         return Outcome.PASS, None, f"the provider's own service acted: {write.actor.service}"
     for service in expect.trusted_services:
-        if service.matches(principals) and service.allows(write.action):
+        if service.matches(principals) and service.allows(write.action) and not write.actor.human:
             return Outcome.PASS, None, f"trusted service {service.id}"
     if proof is not None:
         return Outcome.PASS, ChangeClass.NORMAL, f"deploy identity {proof.identity.id}: {proof.reason}"
@@ -54,12 +54,7 @@ def verdict(write: ChangeEvent, session: ChangeSession, proof: Proof | None, exp
         for change in expect.emergency_changes:
             if change.names(glass.id) and change.covers(write.time):
                 return Outcome.PASS, ChangeClass.EMERGENCY, f"break-glass {glass.id} under emergency change {change.id}"
-        return (
-            Outcome.FAIL,
-            ChangeClass.DIRECT,
-            f"break-glass {glass.id} outside any emergency change that was declared",
-        )
-    late = ""
+    late = f": break-glass {glass.id} outside any emergency change that was declared" if glass else ""
     for standard in expect.standard_changes:
         if standard.matches(principals) and standard.allows(write.action):
             if standard.in_date(write.time):
@@ -113,7 +108,9 @@ def _session(session: ChangeSession, proof: Proof | None, expect: Expect) -> Res
 def _account(account: str, expect: Expect, sweep: Sweep, written: int) -> Result:
     """Return whether the account's log was read whole, so that what was not seen did not happen."""
     scopes = [scope for scope in expect.production.scopes() if scope.startswith(account + ":")]
-    seen = {c.scope: c for c in sweep.coverage if c.source.endswith(CHANGES) and c.scope.startswith(account + ":")}
+    found = [c for c in sweep.coverage if c.source.endswith(CHANGES) and f"{c.scope}:".startswith(account + ":")]
+    # Of two readings of one region the one that lacks something counts.
+    seen = {c.scope: c for c in sorted(found, key=lambda c: (c.status is not CoverageStatus.COMPLETE, c.reason))}
     lacking = [f"{scope}: nothing was read" for scope in scopes if scope not in seen]
     lacking += [
         f"{scope}: {seen[scope].status.value}, {seen[scope].reason}"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, LedgerError
 from monitor.evidence.keys import SigningKey, signing_key
 from monitor.evidence.log import EvidenceLog
 from monitor.model import Check
@@ -24,6 +22,7 @@ from monitor.sources.aws.trail_source import TrailSource
 from monitor.sources.objects import Location, connect
 from monitor.sources.ports import Source
 from monitor.sources.replay import read as read_captures
+from monitor.sources.workers import pool
 from monitor.store.store import Store
 from monitor.sweep.registry import code_sha256
 from monitor.sweep.run import Ports
@@ -32,15 +31,6 @@ from monitor.sweep.run import Ports
 def cores() -> int:
     """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def workers(count: int) -> Executor:
-    """Return a pool of processes that have the scan's modules loaded. Any Executor would do: this is the seam."""
-    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    context = multiprocessing.get_context(method)
-    if method == "forkserver":
-        context.set_forkserver_preload(["monitor.sources.aws.scan"])
-    return ProcessPoolExecutor(count, mp_context=context)
 
 
 def key_of(config: Config) -> SigningKey:
@@ -78,18 +68,21 @@ def sources(config: Config, replay: Path | None) -> list[Source]:
     audit = expected.sections.audit_logs.aws
     buckets = frozenset(trail.bucket for trail in audit.trails) if audit else frozenset()
     digests = DigestReader(logs, estate.organization, trails.public_keys)
-    return [TrailLogs(estate, reading, lambda: workers(count), digests, buckets), TrailSource(estate, trails)]
+    return [TrailLogs(estate, reading, lambda: pool(count), digests, buckets), TrailSource(estate, trails)]
 
 
 def open_store(config: Config) -> Store:
-    """Return the store. A SQLite database that does not exist yet is made; PostgreSQL is upgraded on purpose only."""
+    """Return the store. A SQLite database without tables is made; PostgreSQL is upgraded on purpose only."""
     url = config.settings.database
-    file = Path(url.removeprefix("sqlite:///").partition("?")[0])
-    if url.startswith("sqlite:") and not file.exists():
-        from monitor.store.migrate import upgrade
+    try:
+        return Store.open(url)
+    except LedgerError:
+        from monitor.store.migrate import state, upgrade
 
+        if not url.startswith("sqlite:") or state(url)[0] is not None:
+            raise
         upgrade(url)
-    return Store.open(url)
+        return Store.open(url)
 
 
 @contextmanager
@@ -105,11 +98,15 @@ def ports(config: Config, checks: tuple[Check, ...], replay: Path | None) -> Ite
             kept.delete(path)
         return len(strange)
 
+    def discard(paths: Sequence[str]) -> None:
+        for path in paths:
+            kept.delete(path)
+
     with (
         open_store(config) as store,
         EvidenceLog.open(config.settings.evidence.folder, config.settings.evidence.origin, key.signer) as log,
     ):
         yield (
-            Ports(found, checks, config.expected, log, store, tidy, config.sha256, code_sha256()),
+            Ports(found, checks, config.expected, log, store, tidy, discard, config.sha256, code_sha256()),
             key,
         )

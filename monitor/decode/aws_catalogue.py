@@ -42,21 +42,26 @@ SIGN_IN_NAMES = frozenset(
     }
 )
 
-TELEMETRY = frozenset(
-    {
-        "CreateControlChannel",
-        "CreateDataChannel",
-        "DiscoverPollEndpoint",
-        "PutComplianceItems",
-        "PutConfigurePackageResult",
-        "PutInventory",
-        "SubmitAttachmentStateChanges",
-        "SubmitContainerStateChange",
-        "SubmitTaskStateChange",
-        "UpdateInstanceAssociationStatus",
-        "UpdateInstanceInformation",
-    }
-)
+TELEMETRY = {
+    "ssm.amazonaws.com": frozenset(
+        {
+            "PutComplianceItems",
+            "PutConfigurePackageResult",
+            "PutInventory",
+            "UpdateInstanceAssociationStatus",
+            "UpdateInstanceInformation",
+        }
+    ),
+    "ssmmessages.amazonaws.com": frozenset({"CreateControlChannel", "CreateDataChannel"}),
+    "ecs.amazonaws.com": frozenset(
+        {
+            "DiscoverPollEndpoint",
+            "SubmitAttachmentStateChanges",
+            "SubmitContainerStateChange",
+            "SubmitTaskStateChange",
+        }
+    ),
+}
 """What an agent on an instance reports of itself: telemetry only if an instance says it."""
 
 DATA = {

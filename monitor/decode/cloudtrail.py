@@ -152,10 +152,7 @@ class Holders:
             return "data_events"
         if self.elsewhere:
             return "elsewhere"
-        holder = self.of(slim.userIdentity)
-        if holder.identity.type == "AWSService":
-            return "service_writes"
-        return "telemetry" if holder.instance and name in names.TELEMETRY else ""
+        return "service_writes" if self.of(slim.userIdentity).identity.type == "AWSService" else ""
 
 
 def _holder(body: bytes) -> Holder:
@@ -182,21 +179,25 @@ class Record(msgspec.Struct, gc=False):
 def record(body: bytes, decoded: Wide | None = None, account: str = "", holders: Holders | None = None) -> Record:
     """Return one record, classified. `account` is used where the record names none. Raises Malformed."""
     decoded = decoded or wide(body)
-    if not decoded.eventName or not decoded.eventSource:
+    if (not decoded.eventName or not decoded.eventSource) and decoded.eventCategory != "Insight":
         raise Malformed("eventName or eventSource is missing")
     holder = (holders or Holders()).of(decoded.userIdentity)
     if holder.wrong:
         raise Malformed(holder.wrong)
-    where = decoded.recipientAccountId or holder.identity.accountId or account
+    # CloudTrail files records by the account whose they are, so the folder knows better than the caller's identity.
+    where = decoded.recipientAccountId or account or holder.identity.accountId or ""
+    if where and not _ACCOUNT.fullmatch(where):
+        raise Malformed("recipientAccountId is not an account number")
     return Record(body, decoded, holder, kind_of(decoded, holder), where)
 
 
 def kind_of(decoded: Wide, holder: Holder) -> Kind:
     """Return what kind of record this is; the first question that is answered with yes decides."""
     name, source = decoded.eventName, decoded.eventSource
-    if (name in names.ISSUING and source in names.ISSUERS) or (
-        (name in names.SIGN_IN_NAMES and source in names.SIGN_IN) or decoded.eventType == "AwsConsoleSignIn"
-    ):
+    if decoded.eventCategory == "Insight":
+        return Kind.DATA
+    issuing = name in names.ISSUING and source in names.ISSUERS
+    if issuing or (name in names.SIGN_IN_NAMES and source in names.SIGN_IN):
         return Kind.CREDENTIALS
     if decoded.readOnly or (decoded.readOnly is None and _reads(name)):
         return Kind.READ
@@ -204,7 +205,7 @@ def kind_of(decoded: Wide, holder: Holder) -> Kind:
         return Kind.DATA
     if decoded.errorCode:
         return Kind.DRY_RUN if decoded.errorCode.endswith("DryRunOperation") else Kind.ATTEMPT
-    if holder.instance and name in names.TELEMETRY:
+    if holder.instance and name in names.TELEMETRY.get(source, ()):
         return Kind.TELEMETRY
     if decoded.eventType == "AwsServiceEvent" or holder.service:
         return Kind.SERVICE
@@ -231,6 +232,7 @@ def _is_instance(identity: Identity) -> bool:
     return identity.type == "AssumedRole" and bool(_INSTANCE.fullmatch(_session_name(identity)))
 
 
+_ACCOUNT = re.compile(r"[0-9]{12}")
 _INSTANCE = re.compile(r"m?i-[0-9a-f]{8,17}")
 _SERVICE_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/aws-service-role/[^/]+/[^/]+")
 
@@ -317,6 +319,8 @@ def _human(identity: Identity, role: str) -> str:
 def _acted(item: Record) -> Actor:
     """Return who acted in this call. A user agent may incriminate, never exculpate."""
     actor = item.holder.actor or Actor()
+    if item.kind is Kind.SERVICE and not actor.service:
+        return msgspec.structs.replace(actor, service=item.holder.identity.invokedBy or "aws")
     if actor.human:
         return actor
     decoded = item.wide
@@ -331,11 +335,11 @@ def moment(text: str) -> datetime | None:
     """Return the time that a text names, UTC; None where it names none or has no zone."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        if found.tzinfo is UTC:
+            return found
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    if found.tzinfo is UTC:
-        return found
-    return found.astimezone(UTC) if found.tzinfo else None
 
 
 def _when(decoded: Wide) -> datetime:
@@ -346,8 +350,14 @@ def _when(decoded: Wide) -> datetime:
 
 
 def event_id(item: Record) -> str:
-    """Return the record's id by which deliveries are deduplicated; a digest of its bytes where AWS gave none."""
-    return item.wide.eventID or "sha256:" + hashlib.sha256(item.body).hexdigest()
+    """Return the record's id by which deliveries are deduplicated; a digest of what it says where AWS gave none."""
+    if item.wide.eventID:
+        return item.wide.eventID
+    try:
+        body = msgspec.json.encode(_any(item.body), order="deterministic")
+    except (*_ERRORS, ValueError):
+        body = item.body
+    return "sha256:" + hashlib.sha256(body).hexdigest()
 
 
 def event(
@@ -409,8 +419,25 @@ class _Targets(msgspec.Struct, gc=False):
     repositoryName: msgspec.Raw = ABSENT
     hostedZoneId: msgspec.Raw = ABSENT
     resourceArn: msgspec.Raw = ABSENT
+    queueUrl: msgspec.Raw = ABSENT
+    topicArn: msgspec.Raw = ABSENT
+    dBClusterIdentifier: msgspec.Raw = ABSENT
+    loadBalancerArn: msgspec.Raw = ABSENT
+    logGroupName: msgspec.Raw = ABSENT
+    autoScalingGroupName: msgspec.Raw = ABSENT
+    openIDConnectProviderArn: msgspec.Raw = ABSENT
+    instancesSet: msgspec.Raw = ABSENT
 
 
+class _Instance(msgspec.Struct, gc=False):
+    instanceId: str = ""
+
+
+class _Instances(msgspec.Struct, gc=False):
+    items: list[_Instance] = []
+
+
+_instances = msgspec.json.Decoder(_Instances).decode
 _targets = msgspec.json.Decoder(_Targets | None).decode
 
 
@@ -420,12 +447,16 @@ def targets(decoded: Wide) -> tuple[str, ...]:
         return ()
     try:
         request = _targets(decoded.requestParameters)
+        if request is None:
+            return ()
+        *given, instances = msgspec.structs.astuple(request)
+        texts = [bytes(raw) for raw in given if raw is not ABSENT]
+        named = [str(_any(text))[:256] for text in texts if text[:1] == b'"']
+        if instances is not ABSENT:
+            named += [item.instanceId[:256] for item in _instances(instances).items if item.instanceId]
+        return tuple(named)
     except _ERRORS:
         return ()
-    if request is None:
-        return ()
-    given = [bytes(raw) for raw in msgspec.structs.astuple(request) if raw is not ABSENT]
-    return tuple([str(_any(text))[:256] for text in given if text[:1] == b'"'])
 
 
 class _Credentials(msgspec.Struct, gc=False):
@@ -528,7 +559,10 @@ def _expiry(text: str, when: datetime, seconds: int | None) -> datetime:
             )
         except ValueError:
             pass
-    return moment(text) or when + timedelta(seconds=min(max(seconds or 43200, 900), 129600))
+    try:
+        return moment(text) or when + timedelta(seconds=min(max(seconds or 43200, 900), 129600))
+    except OverflowError:
+        return when
 
 
 def _subject(kind: str, source: Identity, answer: _Answer) -> str:
@@ -542,8 +576,9 @@ def _subject(kind: str, source: Identity, answer: _Answer) -> str:
 
 def _issuer(kind: str, source: Identity, answer: _Answer) -> str:
     if kind == "web-identity":
+        # The first mark alone: whoever names a provider may write another into its path.
         name = answer.provider or source.identityProvider or ""
-        return name.rpartition("oidc-provider/")[2].removeprefix("https://")
+        return (name.partition(":oidc-provider/")[2] if name.startswith("arn:") else name).removeprefix("https://")
     if kind == "saml":
         return answer.issuer or source.identityProvider or ""
     return ""

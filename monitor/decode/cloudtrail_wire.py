@@ -129,8 +129,8 @@ def sift(buffer: bytes | bytearray, plain: Plain) -> Pass:
     found = _locate(buffer, slims, flagged) if flagged else []
     if found is None:
         return sift_slowly(buffer, plain)
-    times = [slim.eventTime for slim in slims]
-    return Pass(len(slims), found, counted, "", min(times, default=""), max(times, default=""))
+    first, last = _span([slim.eventTime for slim in slims])
+    return Pass(len(slims), found, counted, "", first, last)
 
 
 def _locate(buffer: bytes | bytearray, slims: list[Slim], flagged: list[int]) -> list[Flagged] | None:
@@ -154,7 +154,7 @@ def _locate(buffer: bytes | bytearray, slims: list[Slim], flagged: list[int]) ->
             end = buffer.rfind(_START, here, there) - 1
         if start < 0 or end <= start:
             return None
-        body = bytes(view[start:end])
+        body = bytes(view[start:end]).rstrip(b" \t\r\n")
         try:
             record = _wide(body)
         except _DEPTH_ERRORS:
@@ -194,7 +194,12 @@ def sift_slowly(buffer: bytes | bytearray, plain: Plain) -> Pass:
     broken = [f.number for f in flagged if f.broken]
     if broken and not damage:
         damage = f"{len(broken)} of {len(bodies)} records cannot be understood, the first is number {broken[0] + 1}"
-    return Pass(len(bodies), flagged, counted, damage, min(times, default=""), max(times, default=""))
+    return Pass(len(bodies), flagged, counted, damage, *_span(times))
+
+
+def _span(times: list[str]) -> tuple[str, str]:
+    first = min(times, default="")
+    return first or min(filter(None, times), default=""), max(times, default="")
 
 
 def _salvage(content: bytes) -> Iterator[tuple[bytes, bool]]:
@@ -205,6 +210,7 @@ def _salvage(content: bytes) -> Iterator[tuple[bytes, bool]]:
     if not at or '"Records"' not in text[:at]:
         return
     trusted = True
+    breaks = 0
     while True:
         while text[at : at + 1] in (" ", "\t", "\r", "\n", ","):
             at += 1
@@ -214,6 +220,9 @@ def _salvage(content: bytes) -> Iterator[tuple[bytes, bool]]:
             value, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             trusted = False
+            breaks += 1
+            if breaks > _BREAKS:
+                return
             at = text.find(_START.decode(), at + 1)
             if at < 0:
                 return
@@ -221,6 +230,10 @@ def _salvage(content: bytes) -> Iterator[tuple[bytes, bool]]:
         if isinstance(value, dict):
             yield text[at:end].encode("utf-8", "surrogateescape"), trusted
         at = end
+
+
+_BREAKS = 100
+"""After so many breaks a file is no damaged log, but something else: what follows is not looked for."""
 
 
 def _short(wrong: BaseException) -> str:

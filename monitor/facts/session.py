@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 import msgspec
@@ -23,8 +23,7 @@ def session_id(event: ChangeEvent) -> str:
     """
     actor = event.actor
     if actor.session_started:
-        began = actor.session_started.isoformat()
-        parts = [actor.principal_id or actor.name, began]
+        parts = [actor.principal_id or actor.name, *actor.principals, actor.session_started.isoformat()]
     else:
         parts = [actor.name, actor.access_key, event.time.strftime("%Y-%m-%d")]
     text = "\n".join((actor.kind, *parts))
@@ -56,10 +55,16 @@ class Exchanges:
     def __init__(self, exchanges: Iterable[TokenExchange]) -> None:
         self._by_key: dict[str, TokenExchange] = {}
         for found in sorted(exchanges, key=lambda e: (e.time, e.id)):
+            if not found.access_key:
+                continue
             # Both accounts of a cross-account AssumeRole log it; the caller's own copy names the key that it used.
             known = self._by_key.get(found.access_key)
             if known is None or (not known.source.access_key and found.source.access_key):
                 self._by_key[found.access_key] = found
+
+    def issuing(self, access_key: str) -> TokenExchange | None:
+        """Return the exchange that issued a key, if it is known."""
+        return self._by_key.get(access_key)
 
     def chain(self, actor: Actor) -> tuple[tuple[TokenExchange, ...], Unknown | None]:
         """Return the exchanges from these credentials back to their origin, and why the walk ended short, if it did."""
@@ -105,26 +110,48 @@ def join(
         grouped.setdefault(session_id(event), {})[event.id] = event
     sessions = []
     for name, found in sorted(grouped.items()):
-        writes = tuple(sorted(found.values(), key=lambda e: (e.time, e.id)))
-        # Keys of one session differ from call to call on the console: any of them may be the one that was issued.
-        actors = {write.actor.access_key: write.actor for write in writes}
-        chains = [exchanges.chain(actor) for _, actor in sorted(actors.items())]
-        chain, end = max(chains, key=lambda c: (c[1] is None, len(c[0])))
-        first = writes[0]
-        began = first.actor.session_started
-        sessions.append(
-            ChangeSession(
-                id=name,
-                provider=first.provider,
-                account=first.account,
-                actor=_holder(writes),
-                writes=writes,
-                chain=chain,
-                chain_end=end,
-                exchange_visible=began is not None and visible(first.account, began),
+        for part, writes in _apart(found.values(), exchanges):
+            first = writes[0]
+            began = first.actor.session_started
+            keyed = next((write.actor for write in writes if write.actor.access_key), first.actor)
+            chain, end = exchanges.chain(keyed)
+            sessions.append(
+                ChangeSession(
+                    id=name + part,
+                    provider=first.provider,
+                    account=first.account,
+                    actor=_holder(writes),
+                    writes=writes,
+                    chain=chain,
+                    chain_end=end,
+                    # Credentials are issued, and that is logged, in the account of the role.
+                    exchange_visible=began is not None and visible(first.actor.account or first.account, began),
+                )
             )
-        )
     return tuple(sessions)
+
+
+def _apart(found: Iterable[ChangeEvent], exchanges: Exchanges) -> Iterator[tuple[str, tuple[ChangeEvent, ...]]]:
+    """Yield the writes of one session, or of several that share a name and a second, each with a suffix for its id.
+
+    Whoever takes a role chooses the session's name, so a key is proven by its own exchange and no other. Keys without an
+    exchange, as the console makes them, are of one session; calls without a key belong to the only one there is.
+    """
+    writes = sorted(found, key=lambda e: (e.time, e.id))
+    groups: dict[str, list[ChangeEvent]] = {}
+    for write in writes:
+        key = write.actor.access_key
+        issued = exchanges.issuing(key) if key else None
+        groups.setdefault(issued.access_key if issued else "?" if key else "", []).append(write)
+    keyless = groups.pop("", [])
+    if len(groups) == 1:
+        (mark,) = groups
+        groups[mark] = sorted([*groups[mark], *keyless], key=lambda e: (e.time, e.id))
+    elif keyless:
+        groups[""] = keyless
+    for mark in sorted(groups):
+        suffix = "-" + hashlib.sha256(mark.encode("utf-8", "surrogatepass")).hexdigest()[:6] if len(groups) > 1 else ""
+        yield suffix, tuple(groups[mark])
 
 
 def _holder(writes: tuple[ChangeEvent, ...]) -> Actor:

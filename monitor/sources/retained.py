@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from monitor.errors import EvidenceError
+from monitor.errors import EvidenceError, SourceError
 from monitor.facts.log_object import RetainedPart
 from monitor.sources.objects import Objects
 
@@ -131,7 +131,13 @@ def of_sessions(store: Objects, parts: Iterable[RetainedPart], sessions: set[str
 
 
 def _read(store: Objects, part: RetainedPart, columns: list[str] | None) -> pa.Table:
-    body = store.read(part.path)
+    try:
+        body = store.read(part.path)
+    except SourceError as gone:
+        raise EvidenceError(
+            f"retained events are not to be had: {gone.what}",
+            todo="restore the file from a backup, then sweep again; `monitor evidence verify` lists all that is missing",
+        ) from gone
     if hashlib.sha256(body).hexdigest() != part.sha256:
         raise EvidenceError(
             f"retained events in {part.path} are not what was sealed",

@@ -29,7 +29,11 @@ _SESSION = ":session:"
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """What a sweep works with. `tidy` is given the paths of all retained parts that count, and clears the others."""
+    """What a sweep works with.
+
+    `tidy` is given the paths of all retained parts that count, and clears what a sweep that was cut off has left;
+    `discard` removes the parts of a dry run.
+    """
 
     sources: Sequence[Source]
     checks: Sequence[Check]
@@ -37,6 +41,7 @@ class Ports(msgspec.Struct, frozen=True):
     log: EvidenceLog
     store: Store
     tidy: Callable[[set[str]], int]
+    discard: Callable[[Sequence[str]], None]
     config_sha256: str
     code_sha256: str
 
@@ -94,8 +99,10 @@ def _sealing(log: EvidenceLog, manifest: int) -> Sealing:
 
 def run(plan: Plan, ports: Ports, progress: Progress) -> Swept:
     """Sweep once. Raises EvidenceError or LedgerError; what the sources meet ends in the results instead."""
-    recovered = () if plan.dry_run else recover(ports)
-    ports.tidy({part.path for part in ports.store.parts()})
+    recovered: tuple[str, ...] = ()
+    if not plan.dry_run:
+        recovered = recover(ports)
+        ports.tidy({part.path for part in ports.store.parts()})
     window = _window(plan, ports)
     sweep = Sweep(id=plan.id, planned_for=plan.planned_for, at=plan.at, window=window)
     if not plan.dry_run:
@@ -117,7 +124,7 @@ def run(plan: Plan, ports: Ports, progress: Progress) -> Swept:
         notes=collected.notes,
     )
     if plan.dry_run:
-        ports.tidy({part.path for part in ports.store.parts()})
+        ports.discard([part.path for part in collected.parts])
         return Swept(sweep=sweep, results=results, sealing=None, findings=None, record=record)
     progress("sealing", 0, len(results))
     sealed = seal(
@@ -174,7 +181,7 @@ def carried(ports: Ports) -> list[ChangeEvent]:
         if _SESSION not in finding.subject:
             continue
         result = decode_result(reader.read(finding.result_index), ports.log.objects.read).result
-        open_sessions.add(finding.subject.removesuffix(":blinding"))
+        open_sessions.add(finding.subject.removesuffix(":blinding").partition("-")[0])
         account = result.observed.get("account", "")
         days.setdefault(str(account), set()).update(str(w["time"])[:10] for w in result.observed.get("writes", ()))
     parts = [

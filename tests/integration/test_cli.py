@@ -184,7 +184,7 @@ def test_exit_codes_of_a_sweep(install: Callable[[Path | None], Installation], o
     here.edit("monitor.yaml", "start: 2026-03-01T", "start: 2026-03-13T")
     here.edit("monitor.yaml", "overlap_days: 3", "overlap_days: 1")
     dry = ("sweep", "--dry-run", "--until", "2026-03-16")
-    assert here(*dry, "--check", "pipeline-session-proof").code == 0
+    assert here(*dry, "--check", "audit-log-integrity").code == 0
     assert here(*dry).code == 1
     assert here(*dry, "--check", "no-such-check").code == 2
     assert here("sweep", "--dry-run").code == 3, "what could not be seen outranks what was found"
@@ -390,10 +390,10 @@ def test_words_that_are_not_known(swept: Installation, tmp_path: Path) -> None:
     told(swept("findings", "show", "F-AAAAAAAAAA"), 2, "F-AAAAAAAAAA", "next:")
     told(swept("findings", "show", "\x1b[31m"), 2)
     told(swept("findings", "list", "--severity", "urgent"), 2, "urgent", "critical")
-    told(swept("config", "schema", "monitor"), 2, "settings")
+    told(monitor("config", "schema", "monitor"), 2, "settings")
     told(swept("evidence", "show", "99999"), 2, "99999")
     told(swept("sweep", "--replay", str(tmp_path / "nowhere")), 2, "nowhere")
-    told(swept("sweep", "--since", "yesterday"), 2, "yesterday")
+    told(swept("sweep", "--since", "yesterday"), 2, "--since")
     told(monitor("swep"), 2, "sweep")
 
 

@@ -200,3 +200,16 @@ def test_a_file_of_garbage_is_named_and_never_a_traceback(here: Installation, na
     levels = here.verify()
     assert any(name in problem for level in levels.values() for problem in level["problems"])
     assert here("sweep", "--until", "2026-03-06").code == 4
+
+
+@pytest.mark.parametrize("how", ["gone", "altered"])
+def test_a_sweep_that_needs_a_retained_file_which_is_not_as_it_was_ends_in_words(here: Installation, how: str) -> None:
+    # The session with an open finding is to be judged again from this file.
+    for path in (here.evidence / "events").rglob("*.parquet"):
+        if how == "gone":
+            path.unlink()
+        else:
+            path.write_bytes(path.read_bytes()[:-1] + b"?")
+    ran = here("sweep", "--until", "2026-03-06")
+    assert (ran.code, ran.output) == (4, b""), ran
+    assert "monitor evidence verify" in ran.errors

@@ -74,3 +74,12 @@ def test_a_damaged_stream(data: bytes, draw: st.DataObject) -> None:
 def test_nothing_may_follow_the_last_member_unseen(data: bytes, tail: bytes) -> None:
     agrees(data + tail)
     agrees(data + tail + data[-4:])
+
+
+@given(contents, contents, st.integers(0, 9), st.integers(0, 7))
+def test_a_flipped_bit_in_the_head_of_a_second_member_hides_none_of_it(
+    one: bytes, two: bytes, at: int, bit: int
+) -> None:
+    second = bytearray(gzip.compress((two + one)[: len(one)], mtime=0))
+    second[at] ^= 1 << bit
+    agrees(gzip.compress(one, mtime=0) + bytes(second))

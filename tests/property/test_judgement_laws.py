@@ -153,7 +153,8 @@ def test_checks_are_total_deterministic_and_indifferent_to_order(
 ) -> None:
     first = judge(found, coverage)
     assert judge(found, coverage) == first
-    assert judge(iter(found), coverage) == first  # type: ignore[arg-type]
+    sweep = Sweep(id="s1", planned_for=AT, at=AT, window=WINDOW, coverage=coverage)
+    assert [r for check, expect in CHECKS for r in check.evaluate(iter(found), expect, sweep)] == first
     mixed, other = list(found), list(coverage)
     chance.shuffle(mixed)
     chance.shuffle(other)

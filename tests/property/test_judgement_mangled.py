@@ -192,7 +192,7 @@ def test_any_bytes_are_split_and_judged_without_raising(content: bytes) -> None:
     assert not nothing or not found
 
 
-@given(st.permutations([0, 1, 2, 3, 4]), st.integers(1, 5))
+@given(st.permutations([0, 1, 2, 3]), st.integers(1, 4))
 def test_the_order_of_documents_changes_no_verdict(order: list[int], cut: int) -> None:
     material = [*ACCUSED["a person as CodeBuild"], *EXCUSED["the pipeline"]]
     kept = [material[n] for n in order[:cut]]

@@ -50,6 +50,7 @@ class DigestReader:
     ) -> dict[str, int]:
         """Add a LogChain, coverage, captures and marks of every scope to the answer; return how many digests each has."""
         read: dict[str, str | None] = {o.key: o.content_sha256 or None for o in answer.objects}
+        read |= {key: None for scope in scopes for _, key, _, _ in scope.failed}
         counts: dict[str, int] = {}
         for number, scope in enumerate(scopes):
             progress("verifying the digest chain", number, len(scopes))
@@ -129,6 +130,9 @@ class DigestReader:
                 gaps=tuple(broken),
             )
         )
+        if scope.failed:
+            # What could not be read may be readable tomorrow: the window stays owed, and is verified again.
+            return chain.digests
         answer.marks[f"{NAME}|{scope.name}"] = max(window.start, judged_until(window))
         answer.blind += [(scope.account, p.start, p.end) for p in chain.problems if p.start and p.end]
         return chain.digests

@@ -48,6 +48,7 @@ class Scanned(msgspec.Struct):
     """What a worker answers: facts, coverage of each object, the retained parts, and what could not be read at all."""
 
     objects: list[LogObject] = []
+    repeated: int = 0
     events: list[ChangeEvent] = []
     exchanges: list[TokenExchange] = []
     untrusted: list[str] = []
@@ -58,16 +59,32 @@ class Scanned(msgspec.Struct):
     """Of each object that could not be fetched: scope, key, kind of error, reason, what to grant."""
 
 
+class Memory:
+    """What a worker remembers from object to object: identities that it decoded, and events that it has kept."""
+
+    def __init__(self) -> None:
+        self.holders = decode.Holders()
+        self._kept: set[tuple[str, str]] = set()
+
+    def met(self, account: str, event: str, answer: Scanned) -> bool:
+        """Return whether an event was kept before: CloudTrail delivers at least once. Counts it if so."""
+        if (account, event) in self._kept:
+            answer.repeated += 1
+            return True
+        self._kept.add((account, event))
+        return False
+
+
 def scan(task: Task) -> Scanned:
     """Read every object of a task to its end. Never raises for what an object holds or for one that cannot be read."""
     store = connect(task.logs)
     keep = connect(task.retained)
     answer = Scanned()
     rows: list[retained.Row] = []
-    holders = decode.Holders()
+    memory = Memory()
     part = 0
     for scope, account, info, body in _fetch(store, task, answer):
-        read_object(info.key, scope, account, body, task, answer, rows, holders)
+        read_object(info.key, scope, account, body, task, answer, rows, memory)
         if len(rows) >= FLUSH:
             answer.parts += retained.write(keep, rows, f"{task.name}.{part}")
             rows.clear()
@@ -113,7 +130,7 @@ def read_object(
     task: Task,
     answer: Scanned,
     rows: list[retained.Row],
-    holders: decode.Holders,
+    memory: Memory,
 ) -> None:
     """Judge one object's bytes; add what was found to the answer, and what is to be kept to the rows."""
     digest = hashlib.sha256(body).hexdigest()
@@ -123,14 +140,14 @@ def read_object(
         answer.objects.append(LogObject(key=key, scope=scope, sha256=digest, size=len(body), damage=damaged.what))
         return
     content_digest = hashlib.sha256(content).hexdigest() if task.hashes else ""
-    holders.elsewhere = account not in task.production
-    found = sift(content, holders.plain)
+    memory.holders.elsewhere = account not in task.production
+    found = sift(content, memory.holders.plain)
     tally = _Tally()
     region = scope.rsplit(":", 1)[-1]
     ref = EvidenceRef(kind="log-object", name=key, sha256=digest)
     for flagged in found.flagged:
         try:
-            _judge(flagged, account, region, ref, task, answer, rows, tally, holders)
+            _judge(flagged, account, region, ref, task, answer, rows, tally, memory)
         except Malformed as wrong:
             tally.malformed += 1
             tally.example = tally.example or f"record {flagged.number + 1}: {wrong.what}"
@@ -183,16 +200,16 @@ def _judge(
     answer: Scanned,
     rows: list[retained.Row],
     tally: _Tally,
-    holders: decode.Holders,
+    memory: Memory,
 ) -> None:
     if flagged.broken:
         raise Malformed(flagged.broken)
-    item = decode.record(flagged.body, flagged.wide, account, holders)
+    item = decode.record(flagged.body, flagged.wide, account, memory.holders)
     kind = item.kind
     if kind is Kind.CREDENTIALS:
         tally.exchanges += 1
         exchange = decode.exchange(item, log_object=ref)
-        if exchange is None:
+        if exchange is None or memory.met(exchange.account, exchange.id, answer):
             return
         if flagged.trusted:
             answer.exchanges.append(exchange)
@@ -208,8 +225,10 @@ def _judge(
             return
         tally.writes += 1
         event = decode.event(item, region=region, log_object=ref, blinds=blinds)
+        if memory.met(event.account, event.id, answer):
+            return
         answer.events.append(event)
-        session = holders.session(item, event)
+        session = memory.holders.session(item, event)
         rows.append(_row(item, event.id, event.time, "write", session, event.action, event.actor, region, ref))
     elif kind is Kind.SERVICE:
         tally.service += 1

@@ -248,26 +248,27 @@ class TrailLogs:
         keep = connect(self.reading.retained)
         seen = self._earlier(scanned, memory, keep)
         untrusted = {key for one in scanned for key in one.untrusted}
-        repeated = 0
+        repeated = sum(one.repeated for one in scanned)
         for one in scanned:
-            again: set[str] = set()
+            again: dict[str, set[str]] = {}
             fresh: list[ChangeEvent | TokenExchange] = []
             found: list[ChangeEvent | TokenExchange] = [*one.events, *one.exchanges]
             for fact in found:
                 identity = (fact.account, fact.id)
                 if identity in seen:
-                    again.add(fact.id)
+                    again.setdefault(fact.account, set()).add(fact.id)
                 else:
                     seen.add(identity)
                     fresh.append(fact)
-            repeated += len(again)
+            repeated += sum(map(len, again.values()))
             answer.facts += [fact for fact in fresh if isinstance(fact, ChangeEvent)]
             answer.exchanges += [
                 fact for fact in fresh if isinstance(fact, TokenExchange) and fact.access_key not in untrusted
             ]
             answer.objects += one.objects
             for part in one.parts:
-                kept: RetainedPart | None = retained.without(keep, part, again) if again else part
+                unwanted = again.get(part.account)
+                kept: RetainedPart | None = retained.without(keep, part, unwanted) if unwanted else part
                 if kept:
                     answer.parts.append(kept)
         if repeated:

@@ -110,7 +110,7 @@ def test_facts_cite_the_object_and_the_exact_bytes_are_retained(tmp_path: Path) 
     content = log_file(*MIXED)
     found = scanned(tmp_path, content)
     digest = hashlib.sha256(gzip.compress(content, mtime=0)).hexdigest()
-    cited = [fact.evidence for fact in (*found.events, *found.exchanges)]
+    cited = [event.evidence for event in found.events] + [exchange.evidence for exchange in found.exchanges]
     assert {(ref.kind, ref.name, ref.sha256) for ref in cited if ref} == {("log-object", "0.json.gz", digest)}
     kept = of_sessions(FolderObjects(tmp_path / "kept"), found.parts, {session_id(e) for e in found.events})
     assert sorted(raw for _, _, raw in kept) == sorted(compact(record) for record in (MIXED[2], MIXED[3]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from monitor.facts.change import Actor
+from monitor.facts.change import Actor, ChangeSession
 from monitor.model import EvidenceRef, Severity
 from tests.unit.facts.made import PERSON, exchange, minute, one, role_actor, user_actor, write
 
@@ -48,8 +48,8 @@ def test_the_story_tells_why_the_chain_ends_short() -> None:
     ],
     ids=["token", "single sign-on", "user", "took the role", "saml", "source identity", "on behalf", "unknown"],
 )
-def test_the_story_names_the_person_nearest_to_the_origin(session: object, person: str) -> None:
-    assert session.story()["person"] == person  # type: ignore[attr-defined]
+def test_the_story_names_the_person_nearest_to_the_origin(session: ChangeSession, person: str) -> None:
+    assert session.story()["person"] == person
 
 
 def test_secrets_are_not_told() -> None:

@@ -130,15 +130,23 @@ class TestChain:
         session = one(exchanges=copies)
         assert [e.id for e in session.chain] == ["caller", "x-ASIAHUB"]
 
-    def test_any_key_of_the_session_may_be_the_one_that_was_issued(self) -> None:
+    def test_a_key_without_an_exchange_borrows_none_and_calls_without_a_key_stay_apart(self) -> None:
         writes = [
             write("a", role_actor(key="ASIA0")),
             write("b"),
             write("c", role_actor(key="ASIA2")),
             write("d", role_actor(key="")),
         ]
-        session = one(*writes, exchanges=[exchange()])
-        assert (len(session.writes), [e.access_key for e in session.chain]) == (4, ["ASIA1"])
+        found = joined(writes, [exchange()])
+        assert sorted(("".join(w.id for w in s.writes), len(s.chain)) for s in found) == [("ac", 0), ("b", 1), ("d", 0)]
+        assert len({s.id for s in found}) == 3
+
+    def test_calls_without_a_key_belong_to_the_only_session_of_that_name_and_second(self) -> None:
+        session = one(write("a"), write("b", role_actor(key="")), exchanges=[exchange()])
+        assert (len(session.writes), [e.access_key for e in session.chain]) == (2, ["ASIA1"])
+
+    def test_keys_that_the_console_makes_are_one_session(self) -> None:
+        assert len(one(write("a", role_actor(key="ASIA0")), write("b", role_actor(key="ASIA2"))).writes) == 2
 
 
 class TestJoin:
@@ -193,12 +201,11 @@ class TestJoin:
         assert joined([], [exchange()]) == ()
 
     def test_the_keys_of_another_session_in_the_same_second_do_not_lend_their_proof(self) -> None:
-        # Whoever takes a role chooses the session's name; the second can be hit. Then both have one id, and the chain that
-        # is told must not be the better one of the two.
+        # Whoever takes a role chooses the session's name; the second can be hit.
         by_token = write("a", role_actor(key="ASIATOKEN"))
         by_person = write("b", role_actor(key="ASIATAKEN"))
-        session = one(by_token, by_person, exchanges=[exchange("ASIATOKEN"), exchange("ASIATAKEN", "role", PERSON)])
-        assert any(e.source.human for e in session.chain), "the person who took the role is not in the chain"
+        found = joined([by_token, by_person], [exchange("ASIATOKEN"), exchange("ASIATAKEN", "role", PERSON)])
+        assert {s.writes[0].id: [e.source.human != "" for e in s.chain] for s in found} == {"a": [False], "b": [True]}
 
 
 class TestSight:
