@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from monitor.errors import ConfigError, LedgerError
+from monitor.errors import ConfigError, LedgerError, SourceError
+from monitor.evidence.history import history
 from monitor.evidence.keys import SigningKey, signing_key
 from monitor.evidence.log import EvidenceLog
 from monitor.model import Check
@@ -110,3 +113,20 @@ def ports(config: Config, checks: tuple[Check, ...], replay: Path | None) -> Ite
             Ports(found, checks, config.expected, log, store, tidy, discard, config.sha256, code_sha256()),
             key,
         )
+
+
+@contextmanager
+def retained_folder(config: Config, evidence: Path) -> Iterator[Path | None]:
+    """Yield a folder of this machine with the retained events that the evidence cites; a bucket's are fetched for it."""
+    location = Location.parse(config.settings.retained)
+    if not location.bucket:
+        yield Path(location.folder)
+        return
+    store = connect(location)
+    with tempfile.TemporaryDirectory(prefix="monitor-") as scratch:
+        for part in (part for manifest in history(evidence) for part in manifest.parts()):
+            copy = Path(scratch) / part.path
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(SourceError):  # What cannot be fetched is missing, and verification says so.
+                copy.write_bytes(store.read(part.path))
+        yield Path(scratch)

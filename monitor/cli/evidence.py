@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from monitor.cli import exits
 from monitor.cli.options import ConfigDir, OutputFormat, configuration
 from monitor.cli.show import Format, coloured, moment, number, print_json, safe, say, table
+
+if TYPE_CHECKING:
+    from monitor.settings import Config
 
 app = typer.Typer(help="Evidence: verify it, what it covers, and one record of it.", no_args_is_help=True)
 
@@ -37,35 +40,24 @@ def verify(
     Example: monitor evidence verify --vkey "$(cat handed-over.vkey)" --from 2026-03-01 --to 2026-04-01
     """
     from monitor.cli import compose
-    from monitor.errors import ConfigError, LedgerError
+    from monitor.errors import ConfigError
     from monitor.evidence.verify import verify as judge
     from monitor.model import Window
-    from monitor.sources.objects import Location
-    from monitor.store.store import Store
 
     loaded = configuration(config)
-    folder = loaded.settings.evidence.folder
-    if not folder.exists():
-        raise ConfigError(
-            f"there is no evidence in {folder}", todo="run `monitor sweep` first, or name the right --config"
-        )
+    folder = _folder(loaded)
     if (since is None) != (until is None):
         raise ConfigError("--from and --to belong together", todo="give both, or neither")
     period = Window(_utc(since), _utc(until)) if since and until else None
+    if period and period.start >= period.end:
+        raise ConfigError("--from is not before --to", todo="swap them")
     keys = tuple(vkey or ())
     outside = bool(keys)
-    if not keys:
+    if not keys and loaded.settings.evidence.signing_key.exists():
         keys = (compose.key_of(loaded).vkey,)
-    known = checkpoint.read_text() if checkpoint else None
-    if known is None:
-        try:
-            with Store.open(loaded.settings.database) as store:
-                sealing = store.last_sealing()
-                known = sealing.checkpoint if sealing else None
-        except LedgerError:
-            known = None
-    retained = Location.parse(loaded.settings.retained)
-    levels = judge(folder, keys, Path(retained.folder) if retained.folder else None, period, known)
+    known = _kept(checkpoint) if checkpoint else _recorded(loaded)
+    with compose.retained_folder(loaded, folder) as retained:
+        levels = judge(folder, keys, retained, period, known)
     if output is Format.JSON:
         print_json(levels)
     else:
@@ -73,12 +65,50 @@ def verify(
             say(f"{coloured(level.outcome.value):<24} [bold]{level.name:<12}[/] {safe(level.summary, 300)}")
             for problem in level.problems:
                 say(f"             {safe(problem, 300)}")
-        if not outside:
+        if not keys:
+            say(
+                "No key was given, and the one beside the log proves nothing: give the one that was handed over, --vkey"
+            )
+        elif not outside:
             say("The key that was used lies beside the monitor. An auditor gives the one that was handed over: --vkey")
     broken = [level for level in levels if level.outcome != "pass"]
     if any(level.name != "coverage" for level in broken):
         raise typer.Exit(exits.EVIDENCE)
     raise typer.Exit(exits.INCOMPLETE if broken else exits.CLEAN)
+
+
+def _folder(loaded: Config) -> Path:
+    from monitor.errors import ConfigError
+
+    folder = loaded.settings.evidence.folder
+    if not folder.is_dir() or not any(folder.iterdir()):
+        raise ConfigError(
+            f"there is no evidence in {folder}", todo="run `monitor sweep` first, or name the right --config"
+        )
+    return folder
+
+
+def _kept(checkpoint: Path) -> str:
+    """Return the checkpoint that was kept elsewhere."""
+    from monitor.errors import ConfigError
+
+    try:
+        return checkpoint.read_bytes()[: 1 << 20].decode("utf-8", "replace")
+    except OSError as refused:
+        raise ConfigError(f"cannot read {checkpoint}: {refused.strerror}", todo="name a copy of a checkpoint") from None
+
+
+def _recorded(loaded: Config) -> str | None:
+    """Return the newest checkpoint that the database knows; None if there is none."""
+    from monitor.errors import LedgerError
+    from monitor.store.store import Store
+
+    try:
+        with Store.open(loaded.settings.database) as store:
+            sealing = store.last_sealing()
+            return sealing.checkpoint if sealing else None
+    except LedgerError:
+        return None
 
 
 def _utc(when: datetime) -> datetime:
@@ -95,15 +125,11 @@ def coverage(
 
     Example: monitor evidence coverage --sweeps 7
     """
-    from monitor.errors import ConfigError
     from monitor.evidence.history import history
+    from monitor.store.record import SweepRecord
+    from monitor.sweep.run import LEDGER
 
-    loaded = configuration(config)
-    folder = loaded.settings.evidence.folder
-    if not folder.exists():
-        raise ConfigError(
-            f"there is no evidence in {folder}", todo="run `monitor sweep` first, or name the right --config"
-        )
+    folder = _folder(configuration(config))
     manifests = list(history(folder))[::-1]
     manifests = manifests[:sweeps] if sweeps else manifests
     rows: list[dict[str, Any]] = [
@@ -129,6 +155,10 @@ def coverage(
         ],
         flexible=["reason"],
     )
+    for manifest in manifests:
+        undeclared = SweepRecord.decode(manifest.attachment(LEDGER)).notes.get("undeclared_accounts", ())
+        if undeclared:
+            say(f"  not declared, and not read: account {', '.join(safe(account, 20) for account in undeclared)}")
     for row in rows:
         for gap in row["coverage"].gaps[:20]:
             say(f"  {safe(row['coverage'].scope)}: {safe(gap, 400)}")
@@ -164,7 +194,7 @@ def show(
     from monitor.errors import ConfigError
     from monitor.evidence.reader import LogReader
 
-    reader = LogReader.open(configuration(config).settings.evidence.folder)
+    reader = LogReader.open(_folder(configuration(config)))
     if not 0 <= entry < reader.size:
         raise ConfigError(
             f"the log has entries 0 to {reader.size - 1}, not {entry}", todo="take the index that a finding names"

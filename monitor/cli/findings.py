@@ -19,10 +19,10 @@ app = typer.Typer(help="Findings: the life of each failing (check, subject) over
 
 
 @app.callback()
-def default(context: typer.Context) -> None:
+def default(context: typer.Context, config: ConfigDir = Path("config"), output: OutputFormat = Format.TABLE) -> None:
     """List the open findings when no command is given."""
     if context.invoked_subcommand is None:
-        show_list()
+        show_list(config, output=output)
 
 
 @app.command("list")
@@ -41,9 +41,12 @@ def show_list(
     from monitor.errors import ConfigError
     from monitor.model import Severity
     from monitor.store.store import Store
+    from monitor.sweep import registry
 
     if severity and severity not in list(Severity):
         raise ConfigError(f"no severity is called {severity!r}", todo=f"choose from: {', '.join(Severity)}")
+    if check:
+        registry.chosen(registry.discover(), [check])
     loaded = configuration(config)
     names = loaded.expected.sections.production.name_of
     with Store.open(loaded.settings.database) as store:

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-
-# Control characters, and the ones that turn the direction of text: https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
-_HARMFUL = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffb]"
-)
 
 
 class Format(StrEnum):
@@ -25,7 +19,10 @@ class Format(StrEnum):
 
 def clean(text: object, limit: int = 200) -> str:
     """Return text that comes from outside as one harmless line of at most `limit` characters."""
-    line = _HARMFUL.sub(lambda m: f"\\u{ord(m[0]):04x}", str(text))
+    line = str(text)
+    if not line.isprintable():
+        # Control, format, direction, surrogate, private and unassigned characters, and separators other than the space.
+        line = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in line)
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

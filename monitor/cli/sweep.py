@@ -32,7 +32,10 @@ def sweep(
         datetime | None, typer.Option(help="Begin here instead of where the last sweep ended (UTC).")
     ] = None,
     until: Annotated[datetime | None, typer.Option(help="End here instead of now (UTC).")] = None,
-    check: Annotated[list[str] | None, typer.Option("--check", help="Run this check only; may be given again.")] = None,
+    check: Annotated[
+        list[str] | None,
+        typer.Option("--check", help="Show this check only; may be given again. All are run and sealed."),
+    ] = None,
     replay: Annotated[
         Path | None, typer.Option(help="Read captured material here (logs/ and api/) instead of the sources.")
     ] = None,
@@ -43,27 +46,36 @@ def sweep(
 
     Example: monitor sweep --until 2026-04-01
     """
+    import msgspec
+
     from monitor.cli import compose
+    from monitor.errors import ConfigError
     from monitor.sweep import registry
     from monitor.sweep.run import Plan, run
 
     now = datetime.now(UTC).replace(microsecond=0)
+    since, until = _utc(since), _utc(until)
+    if since and until and since >= until:
+        raise ConfigError(f"--since {since.isoformat()} is not before --until {until.isoformat()}", todo="swap them")
     loaded = configuration(config)
     plan = Plan(
         id=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
         planned_for=now,
         at=now,
-        since=_utc(since),
-        until=_utc(until),
+        since=since,
+        until=until,
         dry_run=dry_run,
     )
-    chosen = registry.chosen(registry.discover(), check or ())
-    with compose.ports(loaded, chosen, replay) as (ports, key), progress_bar() as progress:
+    available = registry.discover()
+    shown = {one.id for one in registry.chosen(available, check or ())}
+    with compose.ports(loaded, available, replay) as (ports, key), progress_bar() as progress:
         swept = run(plan, ports, progress)
+    # What was read is read once, so every check must judge it now; which of them are shown is another matter.
+    swept = msgspec.structs.replace(swept, results=tuple(r for r in swept.results if r.check in shown))
     if output is Format.JSON:
         print_json(report(swept, loaded, key))
     else:
-        _tell(swept, loaded, key)
+        _tell(swept, loaded, key, "" if config == Path("config") else f" --config {config}")
     incomplete = not swept.complete or any(r.outcome in ("unknown", "error") for r in swept.results)
     raise typer.Exit(exits.verdict(findings=any(r.outcome == "fail" for r in swept.results), incomplete=incomplete))
 
@@ -111,6 +123,7 @@ def report(swept: Swept, config: Config, key: SigningKey) -> dict[str, Any]:
         "coverage": sweep.coverage,
         "findings": swept.findings,
         "recovered": swept.recovered,
+        "notes": swept.record.notes,
         "results": [r for r in swept.results if r.outcome not in ("pass", "not-applicable")],
         "evidence": {
             "folder": str(config.settings.evidence.folder),
@@ -120,7 +133,7 @@ def report(swept: Swept, config: Config, key: SigningKey) -> dict[str, Any]:
     }
 
 
-def _tell(swept: Swept, config: Config, key: SigningKey) -> None:
+def _tell(swept: Swept, config: Config, key: SigningKey, also: str) -> None:
     from monitor.store.reconcile import finding_id
     from monitor.sweep.run import problems, worst
 
@@ -138,8 +151,13 @@ def _tell(swept: Swept, config: Config, key: SigningKey) -> None:
     say(f"[bold]{safe(config.settings.organisation)}[/] · sweep {sweep.id} · {window}")
     if swept.recovered:
         say(f"Recovered   {len(swept.recovered)} sealed sweep(s) that a crash had kept out of the database")
-    also = f", and for credentials and log settings {', '.join(map(safe, watched))}" if watched else ""
-    say(f"Watched     production {', '.join(map(safe, names))}{also}: {len(logs)} accounts × regions")
+    besides = f", and for credentials and log settings {', '.join(map(safe, watched))}" if watched else ""
+    say(f"Watched     production {', '.join(map(safe, names))}{besides}: {len(logs)} accounts × regions")
+    undeclared = swept.record.notes.get("undeclared_accounts", ())
+    if undeclared:
+        say(
+            f"            not declared, and not read: account {', '.join(map(safe, undeclared[:8]))}{' …' * (len(undeclared) > 8)}"
+        )
     say(
         f"Covered     {number(counts['events'])} events in {number(counts['objects'])} new log objects; "
         f"{len(sweep.coverage) - len(gaps)} of {len(sweep.coverage)} reads are whole"
@@ -166,12 +184,10 @@ def _tell(swept: Swept, config: Config, key: SigningKey) -> None:
         say("Evidence    none: a dry run seals and records nothing")
     if key.warning:
         say(f"            [yellow]{safe(key.warning, 300)}[/]")
-    hint = (
-        f"monitor findings show {finding_id(bad[0].check, bad[0].subject)}"
-        if bad and swept.sealing
-        else "monitor findings"
+    story = f"findings show {finding_id(bad[0].check, bad[0].subject)}" if bad and swept.sealing else "findings list"
+    say(
+        "Next        " + " · ".join(f"monitor {c}{safe(also)}" for c in (story, "evidence coverage", "evidence verify"))
     )
-    say(f"Next        {hint} · monitor evidence coverage · monitor evidence verify")
 
 
 def _findings(

@@ -97,7 +97,7 @@ def _parts(root: Path, inside: str, scan: Scan, problems: Problems) -> int:
         name = path.rpartition("/")[2]
         if path in parts:
             continue
-        if name.endswith(".parquet") and name.rpartition("-")[0] in crashed:
+        if name.endswith((".parquet", ".parquet.writing")) and name.rpartition("-")[0] in crashed:
             left += 1
         else:
             problems.add(f"{inside}{path}: no record accounts for this file")

@@ -60,6 +60,7 @@ class Scope(msgspec.Struct):
     region: str
     declared: bool
     window: Window
+    marked: bool = False
     new: list[ObjectInfo] = []
     strangers: int = 0
     failed: list[tuple[str, str, str, str]] = []
@@ -187,7 +188,7 @@ class TrailLogs:
             for region in sorted({*regions, *there}):
                 name = f"aws:{account}:{region}"
                 window = self._window(name, request, marks)
-                scopes.append(Scope(name, account, region, region in regions, window))
+                scopes.append(Scope(name, account, region, region in regions, window, f"{NAME}|{name}" in marks))
         return scopes, sorted(set(found) - set(declared))
 
     def _list(self, store: Objects, scope: Scope, memory: Memory) -> None:
@@ -195,7 +196,9 @@ class TrailLogs:
         reading = self.reading
         known = memory.read_keys(OBJECTS, scope.name)
         prefix = f"{layout.logs(self.estate.organization, scope.account)}{scope.region}/"
-        first = (scope.window.start - timedelta(days=reading.overlap_days)).date()
+        # Before the first sweep nothing can be late.
+        overlap = timedelta(days=reading.overlap_days if scope.marked else 0)
+        first = (scope.window.start - overlap).date()
         limit = scope.window.end + reading.settle
         for day in layout.days(first, limit.date()):
             try:
