@@ -155,9 +155,8 @@ def _tell(swept: Swept, config: Config, key: SigningKey, also: str) -> None:
     say(f"Watched     production {', '.join(map(safe, names))}{besides}: {len(logs)} accounts × regions")
     undeclared = swept.record.notes.get("undeclared_accounts", ())
     if undeclared:
-        say(
-            f"            not declared, and not read: account {', '.join(map(safe, undeclared[:8]))}{' …' * (len(undeclared) > 8)}"
-        )
+        numbers = ", ".join(map(safe, undeclared[:8])) + " …" * (len(undeclared) > 8)
+        say(f"            not declared, and not read: account {numbers}")
     say(
         f"Covered     {number(counts['events'])} events in {number(counts['objects'])} new log objects; "
         f"{len(sweep.coverage) - len(gaps)} of {len(sweep.coverage)} reads are whole"

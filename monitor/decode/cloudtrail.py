@@ -152,7 +152,7 @@ class Holders:
             return "data_events"
         if self.elsewhere:
             return "elsewhere"
-        return "service_writes" if self.of(slim.userIdentity).identity.type == "AWSService" else ""
+        return "service_writes" if self.of(slim.userIdentity).service else ""
 
 
 def _holder(body: bytes) -> Holder:
@@ -324,7 +324,8 @@ def _acted(item: Record) -> Actor:
     if actor.human:
         return actor
     decoded = item.wide
-    if bytes(decoded.sessionCredentialFromConsole).strip(b'"') == b"true":
+    console = decoded.sessionCredentialFromConsole
+    if console is not ABSENT and bytes(console).strip(b'"') == b"true":
         return msgspec.structs.replace(actor, human="from the console")
     if not actor.via and decoded.userAgent and _CONSOLE.match(decoded.userAgent):
         return msgspec.structs.replace(actor, human="console user agent")
