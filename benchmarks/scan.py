@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import statistics
 import subprocess
@@ -43,8 +44,10 @@ def floor(folder: Path) -> int:
     import deflate
 
     found = 0
-    for path in sorted(folder.glob("*.json.gz")):
-        with open(path, "rb", buffering=0) as file:
+    for name in os.listdir(folder):
+        if not name.endswith(".json.gz"):
+            continue
+        with open(f"{folder}/{name}", "rb", buffering=0) as file:
             found += deflate.gzip_decompress(file.read()).count(b'"readOnly":false')
     return found
 
@@ -55,9 +58,10 @@ def tasks(folder: Path, out: Path, shares: int, hashes: bool) -> list:
     from monitor.sources.objects import Location, ObjectInfo
 
     todo = []
-    for path in sorted(folder.glob("*.json.gz")):
-        _, account, _, region, *_ = path.name.split("_")
-        todo.append((f"aws:{account}:{region}", account, ObjectInfo(path.name, path.stat().st_size)))
+    for entry in os.scandir(folder):
+        if entry.name.endswith(".json.gz"):
+            _, account, _, region, *_ = entry.name.split("_")
+            todo.append((f"aws:{account}:{region}", account, ObjectInfo(entry.name, entry.stat().st_size)))
     return [
         Task(f"bench.{n}", Location(folder=str(folder)), Location(folder=str(out)), group, PRODUCTION, hashes=hashes)
         for n, group in enumerate(groups(todo, shares))

@@ -124,7 +124,7 @@ class FolderObjects:
     def read(self, key: str) -> bytes:
         """Return an object's exact bytes."""
         try:
-            # os.open costs half of pathlib's way, and small objects are the common case.
+            # Half the cost of pathlib's way, and small objects are the common case.
             with open(f"{self.root}/{key}", "rb", buffering=0) as file:
                 return file.read()
         except FileNotFoundError as gone:

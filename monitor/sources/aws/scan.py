@@ -7,16 +7,18 @@ next to what it read: one LogObject for each file, and the writes and token exch
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
+from itertools import islice
 
 import msgspec
 
 from monitor.decode import cloudtrail as decode
 from monitor.decode.aws_catalogue import BLINDING_NAMES
 from monitor.decode.cloudtrail import Kind, moment
-from monitor.decode.cloudtrail_wire import Flagged, sift
+from monitor.decode.cloudtrail_wire import Flagged, Pass, sift
 from monitor.decode.inflate import inflate
 from monitor.errors import Malformed, SourceError
 from monitor.facts.change import Actor, ChangeEvent, TokenExchange
@@ -59,42 +61,20 @@ class Scanned(msgspec.Struct):
     """Of each object that could not be fetched: scope, key, kind of error, reason, what to grant."""
 
 
-class Memory:
-    """What a worker remembers from object to object: identities that it decoded, and events that it has kept."""
-
-    def __init__(self) -> None:
-        self.holders = decode.Holders()
-        self._kept: set[tuple[str, str]] = set()
-
-    def met(self, account: str, event: str, answer: Scanned) -> bool:
-        """Return whether an event was kept before: CloudTrail delivers at least once. Counts it if so."""
-        if (account, event) in self._kept:
-            answer.repeated += 1
-            return True
-        self._kept.add((account, event))
-        return False
-
-
 def scan(task: Task) -> Scanned:
     """Read every object of a task to its end. Never raises for what an object holds or for one that cannot be read."""
     store = connect(task.logs)
-    keep = connect(task.retained)
-    answer = Scanned()
-    rows: list[retained.Row] = []
-    memory = Memory()
-    part = 0
-    for scope, account, info, body in _fetch(store, task, answer):
-        read_object(info.key, scope, account, body, task, answer, rows, memory)
-        if len(rows) >= FLUSH:
-            answer.parts += retained.write(keep, rows, f"{task.name}.{part}")
-            rows.clear()
-            part += 1
-    if rows:
-        answer.parts += retained.write(keep, rows, f"{task.name}.{part}")
-    return answer
+    reader = _Reader(task)
+    for (scope, account, info), body in _fetch(store, task):
+        if isinstance(body, SourceError):
+            reader.answer.unread.append((scope, info.key, type(body).__name__, body.what, body.todo))
+        else:
+            reader.read(info.key, scope, account, body)
+    reader.flush()
+    return reader.answer
 
 
-def _fetch(store: Objects, task: Task, answer: Scanned) -> Iterator[tuple[str, str, ObjectInfo, bytes]]:
+def _fetch(store: Objects, task: Task) -> Iterator[tuple[tuple[str, str, ObjectInfo], bytes | SourceError]]:
     """Yield objects with their bytes; a bucket's are fetched ahead by a few threads, since latency is the cost there."""
 
     def get(entry: tuple[str, str, ObjectInfo]) -> bytes | SourceError:
@@ -103,143 +83,139 @@ def _fetch(store: Objects, task: Task, answer: Scanned) -> Iterator[tuple[str, s
         except SourceError as failed:
             return failed
 
-    def bodies() -> Iterator[bytes | SourceError]:
-        if task.threads <= 1:
-            yield from map(get, task.objects)
-            return
-        with ThreadPoolExecutor(task.threads) as pool:
-            ahead = [pool.submit(get, entry) for entry in task.objects[: 2 * task.threads]]
-            for at in range(len(task.objects)):
-                body = ahead.pop(0).result()
-                if at + 2 * task.threads < len(task.objects):
-                    ahead.append(pool.submit(get, task.objects[at + 2 * task.threads]))
-                yield body
-
-    for (scope, account, info), body in zip(task.objects, bodies(), strict=True):
-        if isinstance(body, SourceError):
-            answer.unread.append((scope, info.key, type(body).__name__, body.what, body.todo))
-        else:
-            yield scope, account, info, body
-
-
-def read_object(
-    key: str,
-    scope: str,
-    account: str,
-    body: bytes,
-    task: Task,
-    answer: Scanned,
-    rows: list[retained.Row],
-    memory: Memory,
-) -> None:
-    """Judge one object's bytes; add what was found to the answer, and what is to be kept to the rows."""
-    digest = hashlib.sha256(body).hexdigest()
-    try:
-        content = inflate(body, task.limit)
-    except Malformed as damaged:
-        answer.objects.append(LogObject(key=key, scope=scope, sha256=digest, size=len(body), damage=damaged.what))
+    if task.threads <= 1:
+        for entry in task.objects:
+            yield entry, get(entry)
         return
-    content_digest = hashlib.sha256(content).hexdigest() if task.hashes else ""
-    memory.holders.elsewhere = account not in task.production
-    found = sift(content, memory.holders.plain)
-    tally = _Tally()
-    region = scope.rsplit(":", 1)[-1]
-    ref = EvidenceRef(kind="log-object", name=key, sha256=digest)
-    for flagged in found.flagged:
+    with ThreadPoolExecutor(task.threads) as pool:
+        ahead: deque[Future[bytes | SourceError]] = deque()
+        waiting = iter(task.objects)
+        for entry in islice(waiting, 2 * task.threads):
+            ahead.append(pool.submit(get, entry))
+        for entry in task.objects:
+            body = ahead.popleft().result()
+            ahead.extend(pool.submit(get, following) for following in islice(waiting, 1))
+            yield entry, body
+
+
+class _Reader:
+    """One task under way: what was found, the rows that are not written yet, and what is remembered from object to object."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.answer = Scanned()
+        self._keep = connect(task.retained)
+        self._rows: list[retained.Row] = []
+        self._written = 0
+        self._holders = decode.Holders()
+        self._kept: set[tuple[str, str]] = set()
+
+    def flush(self) -> None:
+        """Write the rows that are held."""
+        if self._rows:
+            self.answer.parts += retained.write(self._keep, self._rows, f"{self.task.name}.{self._written}")
+            self._rows.clear()
+            self._written += 1
+
+    def read(self, key: str, scope: str, account: str, body: bytes) -> None:
+        """Judge one object's bytes."""
+        task, answer = self.task, self.answer
+        digest = hashlib.sha256(body).hexdigest()
         try:
-            _judge(flagged, account, region, ref, task, answer, rows, tally, memory)
-        except Malformed as wrong:
-            tally.malformed += 1
-            tally.example = tally.example or f"record {flagged.number + 1}: {wrong.what}"
-    damage = found.damage
-    if tally.malformed and not damage:
-        damage = f"{tally.malformed} of {found.records} records cannot be understood ({tally.example})"
-    answer.objects.append(
-        LogObject(
-            key=key,
-            scope=scope,
-            sha256=digest,
-            content_sha256=content_digest,
-            size=len(body),
-            raw_size=len(content),
-            events=found.records,
-            reads=found.records - len(found.flagged) - sum(found.plain.values()) + tally.reads,
-            attempts=tally.attempts,
-            data_events=tally.data + found.plain.get("data_events", 0),
-            service_writes=tally.service + found.plain.get("service_writes", 0),
-            telemetry=tally.telemetry + found.plain.get("telemetry", 0),
-            writes=tally.writes,
-            exchanges=tally.exchanges,
-            elsewhere=tally.elsewhere + found.plain.get("elsewhere", 0),
-            first=moment(found.first),
-            last=moment(found.last),
-            damage=damage,
+            content = inflate(body, task.limit)
+        except Malformed as damaged:
+            answer.objects.append(LogObject(key=key, scope=scope, sha256=digest, size=len(body), damage=damaged.what))
+            return
+        self._holders.elsewhere = account not in task.production
+        found = sift(content, self._holders.plain)
+        counts = found.plain
+        counts["reads"] = found.records - len(found.flagged) - sum(counts.values())
+        damage = found.damage
+        if found.flagged:
+            damage = self._judge(found, account, scope, EvidenceRef("log-object", key, digest), counts) or damage
+        answer.objects.append(
+            LogObject(
+                key=key,
+                scope=scope,
+                sha256=digest,
+                content_sha256=hashlib.sha256(content).hexdigest() if task.hashes else "",
+                size=len(body),
+                raw_size=len(content),
+                events=found.records,
+                first=moment(found.first),
+                last=moment(found.last),
+                damage=damage,
+                **counts,
+            )
         )
-    )
+        if len(self._rows) >= FLUSH:
+            self.flush()
 
+    def _judge(self, found: Pass, account: str, scope: str, ref: EvidenceRef, counts: dict[str, int]) -> str:
+        """Judge the records that need a look; return what cannot be understood, empty if all of it can."""
+        region = scope.rpartition(":")[2]
+        malformed, example = 0, ""
+        for flagged in found.flagged:
+            try:
+                field = self._record(flagged, account, region, ref)
+                counts[field] = counts.get(field, 0) + 1
+            except Malformed as wrong:
+                malformed += 1
+                example = example or f"record {flagged.number + 1}: {wrong.what}"
+        return f"{malformed} of {found.records} records cannot be understood ({example})" if malformed else ""
 
-class _Tally(msgspec.Struct):
-    reads: int = 0
-    attempts: int = 0
-    data: int = 0
-    service: int = 0
-    telemetry: int = 0
-    writes: int = 0
-    exchanges: int = 0
-    elsewhere: int = 0
-    malformed: int = 0
-    example: str = ""
-
-
-def _judge(
-    flagged: Flagged,
-    account: str,
-    region: str,
-    ref: EvidenceRef,
-    task: Task,
-    answer: Scanned,
-    rows: list[retained.Row],
-    tally: _Tally,
-    memory: Memory,
-) -> None:
-    if flagged.broken:
-        raise Malformed(flagged.broken)
-    item = decode.record(flagged.body, flagged.wide, account, memory.holders)
-    kind = item.kind
-    if kind is Kind.CREDENTIALS:
-        tally.exchanges += 1
-        exchange = decode.exchange(item, log_object=ref)
-        if exchange is None or memory.met(exchange.account, exchange.id, answer):
-            return
-        if flagged.trusted:
-            answer.exchanges.append(exchange)
-        else:
-            answer.untrusted.append(exchange.access_key)
-        action = f"{item.wide.eventSource.removesuffix('.amazonaws.com')}:{item.wide.eventName}"
-        rows.append(_row(item, exchange.id, exchange.time, "exchange", "", action, exchange.source, region, ref))
-        return
-    if kind is Kind.WRITE or (kind is Kind.SERVICE and item.wide.eventName in BLINDING_NAMES):
-        blinds = decode.blinding(item.wide, task.log_buckets)
-        if item.account and item.account not in task.production and not blinds:
-            tally.elsewhere += 1
-            return
-        tally.writes += 1
+    def _record(self, flagged: Flagged, account: str, region: str, ref: EvidenceRef) -> str:
+        """Judge one record; return the field of LogObject under which it counts. Raises Malformed."""
+        if flagged.broken:
+            raise Malformed(flagged.broken)
+        item = decode.record(flagged.body, flagged.wide, account, self._holders)
+        kind = item.kind
+        if kind is Kind.CREDENTIALS:
+            exchange = decode.exchange(item, log_object=ref)
+            if exchange is not None and not self._met(exchange.account, exchange.id):
+                self._exchange(item, exchange, flagged.trusted, region, ref)
+            return "exchanges"
+        if kind is not Kind.WRITE and not (kind is Kind.SERVICE and item.wide.eventName in BLINDING_NAMES):
+            return _COUNTED[kind]
+        blinds = decode.blinding(item.wide, self.task.log_buckets)
+        if item.account and item.account not in self.task.production and not blinds:
+            return "elsewhere"
         event = decode.event(item, region=region, log_object=ref, blinds=blinds)
-        if memory.met(event.account, event.id, answer):
-            return
-        answer.events.append(event)
-        session = memory.holders.session(item, event)
-        rows.append(_row(item, event.id, event.time, "write", session, event.action, event.actor, region, ref))
-    elif kind is Kind.SERVICE:
-        tally.service += 1
-    elif kind is Kind.READ:
-        tally.reads += 1
-    elif kind is Kind.DATA:
-        tally.data += 1
-    elif kind is Kind.TELEMETRY:
-        tally.telemetry += 1
-    else:
-        tally.attempts += 1
+        if not self._met(event.account, event.id):
+            self.answer.events.append(event)
+            session = self._holders.session(item, event)
+            self._rows.append(
+                _row(item, event.id, event.time, "write", session, event.action, event.actor, region, ref)
+            )
+        return "writes"
+
+    def _exchange(
+        self, item: decode.Record, exchange: TokenExchange, trusted: bool, region: str, ref: EvidenceRef
+    ) -> None:
+        if trusted:
+            self.answer.exchanges.append(exchange)
+        else:
+            self.answer.untrusted.append(exchange.access_key)
+        action = f"{item.wide.eventSource.removesuffix('.amazonaws.com')}:{item.wide.eventName}"
+        self._rows.append(_row(item, exchange.id, exchange.time, "exchange", "", action, exchange.source, region, ref))
+
+    def _met(self, account: str, event: str) -> bool:
+        """Return whether an event was kept before: CloudTrail delivers at least once. Counts it if so."""
+        if (account, event) in self._kept:
+            self.answer.repeated += 1
+            return True
+        self._kept.add((account, event))
+        return False
+
+
+_COUNTED = {
+    Kind.READ: "reads",
+    Kind.DATA: "data_events",
+    Kind.TELEMETRY: "telemetry",
+    Kind.DRY_RUN: "attempts",
+    Kind.ATTEMPT: "attempts",
+    Kind.SERVICE: "service_writes",
+}
 
 
 def _row(
