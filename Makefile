@@ -34,8 +34,9 @@ $(VENV)/dev: $(VENV)/run requirements-dev.lock
 
 sweep: $(VENV)/run
 	@$(BIN)/monitor db upgrade --config $(CONFIG)
-	@# 1 is findings, 3 is incomplete coverage: the example has both, on purpose.
-	@$(BIN)/monitor sweep --config $(CONFIG); code=$$?; test $$code -eq 0 -o $$code -eq 1 -o $$code -eq 3 || exit $$code
+	@$(BIN)/monitor sweep --config $(CONFIG); code=$$?; \
+		test $$code -eq 0 -o $$code -eq 1 -o $$code -eq 3 || exit $$code; \
+		test $(CONFIG) != config || test $$code -eq 0 || echo "The example's violations and damaged objects are planted: exit code $$code is as it should be."
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
