@@ -19,7 +19,8 @@ from monitor.settings import Config
 from monitor.sources import retained
 from monitor.sources.aws.digests import DigestReader
 from monitor.sources.aws.session import LiveClients, ReplayClients
-from monitor.sources.aws.trail_logs import Reading, TrailLogs
+from monitor.sources.aws.trail_logs import TrailLogs
+from monitor.sources.aws.trail_scopes import Reading
 from monitor.sources.aws.trail_settings import TrailSettings
 from monitor.sources.aws.trail_source import TrailSource
 from monitor.sources.objects import Location, connect

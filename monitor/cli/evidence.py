@@ -10,9 +10,10 @@ import typer
 
 from monitor.cli import exits
 from monitor.cli.options import ConfigDir, OutputFormat, configuration
-from monitor.cli.show import Format, coloured, moment, number, print_json, safe, say, table
+from monitor.cli.show import Format, coloured, moment, number, print_json, safe, say
 
 if TYPE_CHECKING:
+    from monitor.model import ScopeCoverage
     from monitor.settings import Config
 
 app = typer.Typer(help="Evidence: verify it, what it covers, and one record of it.", no_args_is_help=True)
@@ -139,32 +140,33 @@ def coverage(
     if output is Format.JSON:
         print_json(rows)
         raise typer.Exit(exits.verdict(findings=False, incomplete=incomplete))
-    table(
-        ["scope", "source", "status", "from", "to", "read", "reason"],
-        [
-            [
-                safe(row["coverage"].scope),
-                safe(row["coverage"].source),
-                coloured(row["coverage"].status.value),
-                moment(row["coverage"].window.start) if row["coverage"].window else "state",
-                moment(row["coverage"].window.end) if row["coverage"].window else "",
-                _read(row["coverage"].counts),
-                safe(row["coverage"].reason, 160),
-            ]
-            for row in rows
-        ],
-        flexible=["reason"],
-    )
     for manifest in manifests:
+        say(f"[bold]sweep {safe(manifest.predicate.sweep)}[/], sealed as entry {manifest.index}")
         undeclared = SweepRecord.decode(manifest.attachment(LEDGER)).notes.get("undeclared_accounts", ())
         if undeclared:
             say(f"  not declared, and not read: account {', '.join(safe(account, 20) for account in undeclared)}")
-    for row in rows:
-        for gap in row["coverage"].gaps[:20]:
-            say(f"  {safe(row['coverage'].scope)}: {safe(gap, 400)}")
-        if row["coverage"].grant:
-            say(f"  {safe(row['coverage'].scope)}: grant {safe(row['coverage'].grant, 300)}")
+        _covered([row["coverage"] for row in rows if row["manifest"] == manifest.index])
     raise typer.Exit(exits.verdict(findings=False, incomplete=incomplete))
+
+
+def _covered(coverage: list[ScopeCoverage]) -> None:
+    """Print the reads of a sweep by window, each in a line of at most 80 characters, with its gaps below it."""
+    last = ""
+    for one in sorted(coverage, key=lambda c: (c.window is None, c.window and c.window.start, c.source, c.scope)):
+        window = f"{moment(one.window.start)} to {moment(one.window.end)}" if one.window else "as it is now"
+        if window != last:
+            say(f"  {window}")
+            last = window
+        status = coloured(one.status.value) + " " * (9 - len(one.status.value))
+        say(f"    {status} {safe(one.scope):<27} {safe(one.source):<19} {_read(one.counts)}")
+        if one.reason:
+            say(f"              {safe(one.reason, 300)}")
+        for gap in one.gaps[:20]:
+            say(f"              {safe(gap, 400)}")
+        if len(one.gaps) > 20:
+            say(f"              and {len(one.gaps) - 20} more: --format json lists them all")
+        if one.grant:
+            say(f"              grant or mend: {safe(one.grant, 300)}")
 
 
 def _read(counts: dict[str, int]) -> str:

@@ -10,6 +10,7 @@ import msgspec
 
 from monitor.decode import cloudtrail
 from monitor.decode.cloudtrail import WHY, Kind
+from monitor.decode.cloudtrail_exchange import exchange as exchange_of
 from monitor.errors import Malformed
 from monitor.facts.change import ChangeEvent, ChangeSession, TokenExchange
 from monitor.facts.session import Exchanges, join
@@ -123,7 +124,7 @@ def judge_cloudtrail(found: Sequence[bytes], checks: Sequence[Check], expected: 
 def _item(body: bytes) -> Malformed | TokenExchange | ChangeEvent | tuple[Kind, str, str]:
     try:
         record = cloudtrail.record(body)
-        if record.kind is Kind.CREDENTIALS and (exchange := cloudtrail.exchange(record)):
+        if record.kind is Kind.CREDENTIALS and (exchange := exchange_of(record)):
             return exchange
         if record.kind in (Kind.WRITE, Kind.SERVICE):
             return cloudtrail.event(record)

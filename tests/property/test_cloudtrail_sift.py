@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.decode.cloudtrail import Holders
+from monitor.decode.cloudtrail_identity import Holders
 from monitor.decode.cloudtrail_wire import Slim, sift, sift_slowly
 from monitor.example import cast, exchanges
 from monitor.example.records import root_identity, stamp, user_identity

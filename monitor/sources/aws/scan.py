@@ -17,7 +17,9 @@ import msgspec
 
 from monitor.decode import cloudtrail as decode
 from monitor.decode.aws_catalogue import BLINDING_NAMES
-from monitor.decode.cloudtrail import Kind, moment
+from monitor.decode.cloudtrail import Kind
+from monitor.decode.cloudtrail_exchange import exchange as exchange_of
+from monitor.decode.cloudtrail_identity import Holders, moment
 from monitor.decode.cloudtrail_wire import Flagged, Pass, sift
 from monitor.decode.inflate import inflate
 from monitor.errors import Malformed, SourceError
@@ -107,7 +109,7 @@ class _Reader:
         self._keep = connect(task.retained)
         self._rows: list[retained.Row] = []
         self._written = 0
-        self._holders = decode.Holders()
+        self._holders = Holders()
         self._kept: set[tuple[str, str]] = set()
 
     def flush(self) -> None:
@@ -171,7 +173,7 @@ class _Reader:
         item = decode.record(flagged.body, flagged.wide, account, self._holders)
         kind = item.kind
         if kind is Kind.CREDENTIALS:
-            exchange = decode.exchange(item, log_object=ref)
+            exchange = exchange_of(item, log_object=ref)
             if exchange is not None and not self._met(exchange.account, exchange.id):
                 self._exchange(item, exchange, flagged.trusted, region, ref)
             return "exchanges"
@@ -183,7 +185,7 @@ class _Reader:
         event = decode.event(item, region=region, log_object=ref, blinds=blinds)
         if not self._met(event.account, event.id):
             self.answer.events.append(event)
-            session = self._holders.session(item, event)
+            session = self._holders.session(item.holder, event)
             self._rows.append(
                 _row(item, event.id, event.time, "write", session, event.action, event.actor, region, ref)
             )

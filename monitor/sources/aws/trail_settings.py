@@ -29,7 +29,7 @@ from monitor.model import Capture, CoverageStatus, EvidenceRef, ScopeCoverage, U
 from monitor.sources.aws.http_seam import record_into
 from monitor.sources.aws.session import ClientFactory, call
 
-SOURCE = "aws-trail-settings"
+SOURCE = "aws.trail-settings"
 MAX_PAGES = 50
 MAX_ASKED_FOR_A_BUCKET = 10
 

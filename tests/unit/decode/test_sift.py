@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from monitor.decode.cloudtrail import Holders
+from monitor.decode.cloudtrail_identity import Holders
 from monitor.decode.cloudtrail_wire import Pass, Slim, sift, sift_slowly
 from monitor.example import cast, exchanges
 from monitor.example.records import Record, user_identity

@@ -17,7 +17,8 @@ from monitor.expected.models import AwsEstate
 from monitor.facts.log_object import RetainedPart
 from monitor.facts.session import session_id
 from monitor.model import CoverageStatus
-from monitor.sources.aws.trail_logs import Reading, TrailLogs
+from monitor.sources.aws.trail_logs import TrailLogs
+from monitor.sources.aws.trail_scopes import Reading
 from monitor.sources.objects import FolderObjects, Location
 from monitor.sources.ports import Collected, Request
 from monitor.sources.retained import ids
