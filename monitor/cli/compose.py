@@ -23,7 +23,8 @@ from monitor.sources.aws.trail_logs import TrailLogs
 from monitor.sources.aws.trail_scopes import Reading
 from monitor.sources.aws.trail_settings import TrailSettings
 from monitor.sources.aws.trail_source import TrailSource
-from monitor.sources.objects import Location, connect
+from monitor.sources.connect import connect
+from monitor.sources.objects import Location
 from monitor.sources.ports import Source
 from monitor.sources.replay import read as read_captures
 from monitor.sources.workers import pool

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -66,19 +65,6 @@ class Location(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}" if self.bucket else self.folder
-
-
-def connect(location: Location) -> Objects:
-    """Return the store at a location; a bucket's client is made here, in the process that uses it."""
-    return _bucket(location, os.getpid()) if location.bucket else FolderObjects(Path(location.folder))
-
-
-@lru_cache(maxsize=16)
-def _bucket(location: Location, process: int) -> Objects:
-    """Return the bucket's store; a client costs a tenth of a second, serves all threads, and must not cross a fork."""
-    from monitor.sources.aws.s3_objects import S3Objects
-
-    return S3Objects(location)
 
 
 class FolderObjects:

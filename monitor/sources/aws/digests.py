@@ -14,7 +14,8 @@ from monitor.errors import SourceError
 from monitor.facts.audit_log import LogChain
 from monitor.model import Capture, CoverageStatus, ScopeCoverage, Unknown, Window
 from monitor.sources.aws import layout
-from monitor.sources.objects import Location, connect
+from monitor.sources.connect import connect
+from monitor.sources.objects import Location
 from monitor.sources.ports import Collected, Memory, Progress
 
 NAME = "aws.digests"

@@ -27,7 +27,8 @@ from monitor.facts.change import Actor, ChangeEvent, TokenExchange
 from monitor.facts.log_object import LogObject, RetainedPart
 from monitor.model import EvidenceRef
 from monitor.sources import retained
-from monitor.sources.objects import Location, ObjectInfo, Objects, connect
+from monitor.sources.connect import connect
+from monitor.sources.objects import Location, ObjectInfo, Objects
 
 FLUSH = 20_000
 """Rows held before they are written: bounds a worker's memory whatever the archive's size."""

@@ -19,7 +19,8 @@ from monitor.sources.aws.digests import NAME as DIGESTS
 from monitor.sources.aws.digests import DigestReader
 from monitor.sources.aws.scan import Scanned, Task, scan
 from monitor.sources.aws.trail_scopes import NAME, Reading, Scope, coverage, find, list_new, sight, window_of
-from monitor.sources.objects import ObjectInfo, Objects, connect
+from monitor.sources.connect import connect
+from monitor.sources.objects import ObjectInfo, Objects
 from monitor.sources.ports import Collected, Memory, Progress, Request
 
 _SMALL = 4 << 20

@@ -1,0 +1,22 @@
+"""From a location to the store of objects that is there."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from monitor.sources.objects import FolderObjects, Location, Objects
+
+
+def connect(location: Location) -> Objects:
+    """Return the store at a location; a bucket's client is made here, in the process that uses it."""
+    return _bucket(location, os.getpid()) if location.bucket else FolderObjects(Path(location.folder))
+
+
+@lru_cache(maxsize=16)
+def _bucket(location: Location, process: int) -> Objects:
+    """Return the bucket's store; a client costs a tenth of a second, serves all threads, and must not cross a fork."""
+    from monitor.sources.aws.s3_objects import S3Objects
+
+    return S3Objects(location)
