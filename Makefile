@@ -13,7 +13,7 @@ help:
 	@echo 'make sweep    sweep the example organisation: findings are expected in it'
 	@echo 'make test     lint, types, import contracts and all tests'
 	@echo 'make bench    speed against the floor of the machine and against other tools (installs them)'
-	@echo 'make soak     longer tests than those of make test'
+	@echo 'make soak     every byte of the evidence flipped, properties with many more examples: about half an hour'
 	@echo 'make lock     resolve requirements.lock anew'
 	@echo 'make clean    remove the environment and what sweeps have left in var/'
 
@@ -50,7 +50,8 @@ unit: $(VENV)/dev
 test: lint unit
 
 soak: $(VENV)/dev
-	$(BIN)/pytest -m soak -o addopts='--import-mode=importlib -ra'
+	EVIDENCE_EVERY_BYTE=1 $(BIN)/pytest tests/unit/evidence/test_verify_tamper.py
+	HYPOTHESIS_EXAMPLES=2000 $(BIN)/pytest tests/property
 
 build/peers/made: $(VENV)/made
 	$(BIN)/python -m venv build/peers

@@ -4,7 +4,7 @@ Every successful write to the control plane of a production account is traced to
 machine, a proven pipeline session, a declared emergency, or a pre-approved standard change. A write that none of these
 explains is a direct change, and fails. All writes of one session are one result that lists them. A session held by a
 deploy identity whose proof does not hold is the finding of `pipeline-session-proof`, and is not reported twice.
-An account whose log was not read whole is unknown.
+A region whose log was not read whole is unknown.
 """
 
 from __future__ import annotations
@@ -22,7 +22,17 @@ from monitor.expected.models import (
     TrustedService,
 )
 from monitor.facts.change import ChangeEvent, ChangeSession
-from monitor.model import ChangeClass, Check, CoverageStatus, Expectation, Outcome, Result, Severity, Sweep
+from monitor.model import (
+    ChangeClass,
+    Check,
+    CoverageStatus,
+    Expectation,
+    Outcome,
+    Result,
+    ScopeCoverage,
+    Severity,
+    Sweep,
+)
 
 
 class Expect(Expectation):
@@ -45,16 +55,21 @@ def verdict(write: ChangeEvent, session: ChangeSession, proof: Proof | None, exp
     if write.actor.service:
         return Outcome.PASS, None, f"the provider's own service acted: {write.actor.service}"
     for service in expect.trusted_services:
-        if service.matches(principals) and service.allows(write.action) and not write.actor.human:
+        if service.matches(principals) and service.allows(write.action) and not (write.actor.human or session.behind):
             return Outcome.PASS, None, f"trusted service {service.id}"
     if proof is not None:
         return Outcome.PASS, ChangeClass.NORMAL, f"deploy identity {proof.identity.id}: {proof.reason}"
-    glass = next((b for b in expect.break_glass if b.matches(principals)), None)
-    if glass is not None:
-        for change in expect.emergency_changes:
-            if change.names(glass.id) and change.covers(write.time):
-                return Outcome.PASS, ChangeClass.EMERGENCY, f"break-glass {glass.id} under emergency change {change.id}"
-    late = f": break-glass {glass.id} outside any emergency change that was declared" if glass else ""
+    late = ""
+    for glass in expect.break_glass:
+        if glass.matches(principals):
+            for change in expect.emergency_changes:
+                if change.names(glass.id) and change.covers(write.time):
+                    return (
+                        Outcome.PASS,
+                        ChangeClass.EMERGENCY,
+                        f"break-glass {glass.id} under emergency change {change.id}",
+                    )
+            late = f": break-glass {glass.id} outside any emergency change that was declared"
     for standard in expect.standard_changes:
         if standard.matches(principals) and standard.allows(write.action):
             if standard.in_date(write.time):
@@ -64,7 +79,7 @@ def verdict(write: ChangeEvent, session: ChangeSession, proof: Proof | None, exp
 
 
 def evaluate(facts: Iterable[ChangeSession], expect: Expect, sweep: Sweep) -> Iterator[Result]:
-    """Yield one result for each session that wrote to production, and one for each production account."""
+    """Yield one result for each session that wrote to production, and one for the log of each scope of production."""
     written: Counter[str] = Counter()
     for session in sorted(facts, key=lambda s: s.id):
         if not session.account:
@@ -75,8 +90,7 @@ def evaluate(facts: Iterable[ChangeSession], expect: Expect, sweep: Sweep) -> It
         proof = proof_of(session, expect.deploy_identities)
         if proof is None or proof.outcome is Outcome.PASS:
             yield _session(session, proof, expect)
-    for account in expect.production.accounts():
-        yield _account(account, expect, sweep, written[account])
+    yield from _logs(expect, sweep, written)
 
 
 def _session(session: ChangeSession, proof: Proof | None, expect: Expect) -> Result:
@@ -105,40 +119,46 @@ def _session(session: ChangeSession, proof: Proof | None, expect: Expect) -> Res
     )
 
 
-def _account(account: str, expect: Expect, sweep: Sweep, written: int) -> Result:
-    """Return whether the account's log was read whole, so that what was not seen did not happen."""
-    scopes = [scope for scope in expect.production.scopes() if scope.startswith(account + ":")]
-    found = [c for c in sweep.coverage if c.source.endswith(CHANGES) and f"{c.scope}:".startswith(account + ":")]
-    # Of two readings of one region the one that lacks something counts.
-    seen = {c.scope: c for c in sorted(found, key=lambda c: (c.status is not CoverageStatus.COMPLETE, c.reason))}
-    lacking = [f"{scope}: nothing was read" for scope in scopes if scope not in seen]
-    lacking += [
-        f"{scope}: {seen[scope].status.value}, {seen[scope].reason}"
-        for scope in sorted(seen)
-        if seen[scope].status is not CoverageStatus.COMPLETE
-    ]
-    start = min((c.window.start for c in seen.values() if c.window), default=sweep.window.start)
-    grants = sorted({c.grant for c in seen.values() if c.grant})
+def _logs(expect: Expect, sweep: Sweep, written: Counter[str]) -> Iterator[Result]:
+    """Yield for each scope of production whether its log was read whole, so that what was not seen did not happen."""
+    accounts = expect.production.accounts()
+    found: dict[str, list[ScopeCoverage]] = {scope: [] for scope in expect.production.scopes()}
+    for read in sweep.coverage:
+        if read.source.endswith(LOGS):
+            # What is told of a whole account or provider holds for each of its scopes.
+            for scope in [s for s in found if s.startswith(f"{read.scope}:")] or [read.scope]:
+                if any(f"{scope}:".startswith(f"{account}:") for account in accounts):
+                    found.setdefault(scope, []).append(read)
+    for scope, reads in sorted(found.items()):
+        yield _log(scope, reads, sweep, written[":".join(scope.split(":")[:2])])
+
+
+def _log(scope: str, reads: list[ScopeCoverage], sweep: Sweep, written: int) -> Result:
+    events = [read for read in reads if read.source.endswith(LOGS[0])]
+    lacking = [] if events else ["nothing was read"]
+    lacking += sorted(
+        f"{read.source} {read.status.value}: {read.reason}"
+        for read in reads
+        if read.status is not CoverageStatus.COMPLETE
+    )
+    start = min((read.window.start for read in events if read.window), default=sweep.window.start)
+    grants = sorted({read.grant for read in reads if read.grant})
     counts: Counter[str] = Counter()
-    for coverage in seen.values():
-        counts.update(coverage.counts)
+    for read in reads:
+        counts.update(read.counts)
+    told = f"the log was read whole: {written} writes in the account, each accounted for apart"
+    mend = "see `monitor evidence coverage --sweeps 0` for each object that could not be read"
     return Result(
         check=CHECK.id,
         # A window's gap stays on record: a later window that is whole does not make it good.
-        subject=f"{account}:log@{start:%Y-%m-%dT%H:%MZ}",
+        subject=f"{scope}:log@{start:%Y-%m-%dT%H:%MZ}",
         outcome=Outcome.UNKNOWN if lacking else Outcome.PASS,
-        reason="; ".join(lacking[:5])
-        if lacking
-        else f"the log of {len(seen)} regions was read whole: {written} writes, each accounted for apart",
+        reason="; ".join(lacking[:5]) if lacking else told,
         severity=CHECK.severity,
-        scope=account,
-        expected={"regions": [scope.rsplit(":", 1)[1] for scope in scopes], "status": "complete"},
-        observed={"counts": dict(sorted(counts.items())), "gaps": [g for c in seen.values() for g in c.gaps][:50]},
-        remedy="; ".join(grants)
-        if grants
-        else "see `monitor evidence coverage` for each object that could not be read"
-        if lacking
-        else "",
+        scope=scope,
+        expected={"status": "complete"},
+        observed={"counts": dict(sorted(counts.items())), "gaps": [gap for read in reads for gap in read.gaps][:50]},
+        remedy="; ".join([*grants, mend]) if lacking else "",
     )
 
 
@@ -156,7 +176,8 @@ def _unplaced(session: ChangeSession) -> Result:
     )
 
 
-CHANGES = "logs"
+LOGS = ("logs", "digests")
+"""How the sources end whose coverage tells whether a log was read whole: its events, and the proof that none is lacking."""
 
 CHECK = Check(
     id="direct-production-change",

@@ -37,24 +37,22 @@ class Proof(msgspec.Struct, frozen=True):
 
 def proof_of(session: ChangeSession, identities: Iterable[DeployIdentity]) -> Proof | None:
     """Return the proof of a session that a deploy identity holds; None if no deploy identity holds it."""
-    held = next((identity for identity in identities if identity.matches(session.actor.principals)), None)
-    if held is None:
-        return None
-    return Proof(held, *_judged(session, held.proof))
+    held = [identity for identity in identities if identity.matches(session.actor.principals)]
+    proofs = [Proof(identity, *_judged(session, identity.proof)) for identity in held]
+    # Two pipelines may share a role: the session is one of them if it proves to be.
+    return next((proof for proof in proofs if proof.outcome is Outcome.PASS), proofs[0] if proofs else None)
 
 
 def _judged(session: ChangeSession, proof: TokenProof | SessionProof) -> tuple[Outcome, str, str]:
-    if session.actor.human:
-        return Outcome.FAIL, f"a person is behind the session: {session.actor.human}", ""
-    person = next((e for e in session.chain if e.source.human), None)
-    if person is not None:
-        return Outcome.FAIL, f"{person.source.name} ({person.source.human}) took the role with {_call(person)}", ""
+    if session.behind:
+        return Outcome.FAIL, session.behind, ""
     if isinstance(proof, SessionProof):
         return _by_form(session, proof)
     if session.chain and session.chain_end is None:
         origin = session.chain[-1]
         told = f"{origin.issuer or origin.kind} gave a token for {origin.subject or 'no subject'}"
-        if origin.kind not in ("web-identity", "saml"):
+        # A SAML provider names itself and its subjects as it likes: it is no token of the declared issuer.
+        if origin.kind != "web-identity":
             return Outcome.FAIL, f"no token: {origin.source.name} took the role with {_call(origin)}", ""
         if proof.accepts(origin.issuer, origin.subject, origin.audience):
             return Outcome.PASS, f"token exchange at {origin.time:%Y-%m-%dT%H:%M:%SZ}: {told}", ""

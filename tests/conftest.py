@@ -15,7 +15,9 @@ from typing import Any
 import hypothesis
 import pytest
 
-hypothesis.settings.register_profile("monitor", deadline=None)
+hypothesis.settings.register_profile(
+    "monitor", deadline=None, max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "100"))
+)
 hypothesis.settings.load_profile("monitor")
 
 for _name in [name for name in os.environ if name.startswith("MONITOR_")]:

@@ -35,8 +35,16 @@ def main() -> None:
 
         complain(error.diagnostics())
         sys.exit(exits.code_of(error))
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(exits.CLEAN)
+    except OSError as refused:
+        if isinstance(refused, BrokenPipeError):
+            sys.stderr.close()
+            sys.exit(exits.CLEAN)
+        from monitor.cli.show import complain
+
+        complain(
+            f"{refused}\n  next: mend what the system says (disk, permissions), then run it again: nothing is half done"
+        )
+        sys.exit(exits.EVIDENCE)
     except KeyboardInterrupt:
+        sys.stderr.write("interrupted: what was sealed stands, a sweep that was under way is on record as unfinished\n")
         sys.exit(130)

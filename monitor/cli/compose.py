@@ -10,17 +10,19 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from monitor.errors import ConfigError, LedgerError, SourceError
+from monitor.errors import ConfigError, EvidenceError, LedgerError, SourceError
 from monitor.evidence.history import history
 from monitor.evidence.keys import SigningKey, signing_key
 from monitor.evidence.log import EvidenceLog
+from monitor.evidence.verify.disk import is_inside
+from monitor.facts.log_object import RetainedPart
 from monitor.model import Check
 from monitor.settings import Config
 from monitor.sources import retained
 from monitor.sources.aws.digests import DigestReader
 from monitor.sources.aws.session import LiveClients, ReplayClients
 from monitor.sources.aws.trail_logs import TrailLogs
-from monitor.sources.aws.trail_scopes import Reading
+from monitor.sources.aws.trail_scopes import Reading, location_of
 from monitor.sources.aws.trail_settings import TrailSettings
 from monitor.sources.aws.trail_source import TrailSource
 from monitor.sources.connect import connect
@@ -72,7 +74,7 @@ def sources(config: Config, replay: Path | None) -> list[Source]:
     )
     audit = expected.sections.audit_logs.aws
     buckets = frozenset(trail.bucket for trail in audit.trails) if audit else frozenset()
-    digests = DigestReader(logs, estate.organization, trails.public_keys)
+    digests = DigestReader(logs, estate.organization, trails.public_keys, location_of(reading))
     return [TrailLogs(estate, reading, lambda: pool(count), digests, buckets), TrailSource(estate, trails)]
 
 
@@ -95,13 +97,18 @@ def ports(config: Config, checks: tuple[Check, ...], replay: Path | None) -> Ite
     """Yield all that a sweep works with, and the key; the log's writer lock is held meanwhile."""
     key = key_of(config)
     found = sources(config, replay)
-    kept = connect(Location.parse(config.settings.retained))
+    place = Location.parse(config.settings.retained)
+    if place.folder:
+        Path(place.folder).mkdir(parents=True, exist_ok=True)
+    kept = connect(place)
 
-    def tidy(known: set[str]) -> int:
-        strange = retained.strangers(kept, known)
-        for path in strange:
-            kept.delete(path)
+    def tidy(cut_off: set[str]) -> int:
+        strange = retained.left_by(kept, cut_off) if cut_off else []
+        discard(strange)
         return len(strange)
+
+    def lacking(parts: Sequence[RetainedPart]) -> list[str]:
+        return [part.path for part in parts if not retained.is_there(kept, part)]
 
     def discard(paths: Sequence[str]) -> None:
         for path in paths:
@@ -112,7 +119,7 @@ def ports(config: Config, checks: tuple[Check, ...], replay: Path | None) -> Ite
         EvidenceLog.open(config.settings.evidence.folder, config.settings.evidence.origin, key.signer) as log,
     ):
         yield (
-            Ports(found, checks, config.expected, log, store, tidy, discard, config.sha256, code_sha256()),
+            Ports(found, checks, config.expected, log, store, tidy, discard, lacking, config.sha256, code_sha256()),
             key,
         )
 
@@ -126,7 +133,12 @@ def retained_folder(config: Config, evidence: Path) -> Iterator[Path | None]:
         return
     store = connect(location)
     with tempfile.TemporaryDirectory(prefix="monitor-") as scratch:
-        for part in (part for manifest in history(evidence) for part in manifest.parts()):
+        parts: list[RetainedPart] = []
+        with contextlib.suppress(EvidenceError):  # A damaged log: each level tells what it finds.
+            parts = [part for manifest in history(evidence) for part in manifest.parts()]
+        for part in parts:
+            if not is_inside(part.path):
+                continue  # Evidence may be hostile; verification names the path.
             copy = Path(scratch) / part.path
             copy.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(SourceError):  # What cannot be fetched is missing, and verification says so.

@@ -37,7 +37,8 @@ def sweep(
         typer.Option("--check", help="Show this check only; may be given again. All are run and sealed."),
     ] = None,
     replay: Annotated[
-        Path | None, typer.Option(help="Read captured material here (logs/ and api/) instead of the sources.")
+        Path | None,
+        typer.Option(help="Judge captured material here (logs/ and api/) instead of the sources; as with --dry-run."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge, but seal and record nothing.")] = False,
     output: OutputFormat = Format.TABLE,
@@ -64,7 +65,8 @@ def sweep(
         at=now,
         since=since,
         until=until,
-        dry_run=dry_run,
+        # Captured material is not what the sources say today: it must not move their marks.
+        dry_run=dry_run or replay is not None,
     )
     available = registry.discover()
     shown = {one.id for one in registry.chosen(available, check or ())}

@@ -144,6 +144,12 @@ BLINDING_BUCKET = {
     "PutBucketPolicy": "changes who may write to or read the log bucket",
     "PutBucketPublicAccessBlock": "may open the log bucket",
     "PutBucketVersioning": "may stop versioning of the log bucket",
+    "PutBucketEncryption": "changes who can read the log bucket",
+    "PutBucketOwnershipControls": "may open the log bucket",
+    "DeleteBucketOwnershipControls": "may open the log bucket",
+    "PutObjectLockConfiguration": "changes how long the log bucket keeps",
+    "PutBucketObjectLockConfiguration": "changes how long the log bucket keeps",
+    "PutBucketReplication": "changes where the log bucket is copied",
 }
 """Calls that can blind the audit log if they are aimed at the bucket that holds it."""
 

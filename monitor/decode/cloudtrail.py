@@ -89,7 +89,8 @@ def kind_of(decoded: Wide, holder: Holder) -> Kind:
         return Kind.DATA
     if decoded.errorCode:
         return Kind.DRY_RUN if decoded.errorCode.endswith("DryRunOperation") else Kind.ATTEMPT
-    if holder.instance and name in names.TELEMETRY.get(source, ()):
+    console = bool(decoded.userAgent and _CONSOLE.match(decoded.userAgent))
+    if holder.instance and name in names.TELEMETRY.get(source, ()) and not console:
         return Kind.TELEMETRY
     if decoded.eventType == "AwsServiceEvent" or holder.service:
         return Kind.SERVICE
@@ -111,6 +112,8 @@ def _is_data(decoded: Wide) -> bool:
     return management is None and category in ("Data", "NetworkActivity")
 
 
+_FIRST_YEAR, _LAST_YEAR = 2013, 2100
+"""CloudTrail began in 2013; a year far beyond today is no time either, and no arithmetic need bear it."""
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _CONSOLE = re.compile(
     r"console\.(?:[a-z0-9.-]+\.)?amazonaws\.com|signin\.amazonaws\.com|\[?S3Console|AWS CloudWatch Console|Mozilla/|AWS Internal"
@@ -136,7 +139,7 @@ def acted(item: Record) -> Actor:
 def happened(decoded: Wide) -> datetime:
     """Return when the call was made (UTC). Raises Malformed where the record does not tell."""
     found = moment(decoded.eventTime)
-    if found is None:
+    if found is None or not _FIRST_YEAR <= found.year <= _LAST_YEAR:
         raise Malformed("eventTime is missing or not a time in UTC")
     return found
 
@@ -171,6 +174,7 @@ def event(
         user_agent=decoded.userAgent or "",
         severity=names.severity(service, decoded.eventName),
         blinds=blinding(decoded) if blinds is None else blinds,
+        sha256=hashlib.sha256(item.body).hexdigest(),
         evidence=log_object,
     )
 

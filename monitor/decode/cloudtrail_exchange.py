@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -95,6 +96,7 @@ def exchange(item: Record, *, log_object: EvidenceRef | None = None) -> TokenExc
         access_key=answer.credentials.accessKeyId,
         principal_id=user.assumedRoleId,
         expires=expires,
+        sha256=hashlib.sha256(item.body).hexdigest(),
         evidence=log_object,
     )
 

@@ -45,6 +45,7 @@ class SessionContext(msgspec.Struct, gc=False):
     webIdFederationData: Federation | None = None
     attributes: Attributes | None = None
     sourceIdentity: str | None = None
+    ec2RoleDelivery: str | None = None
 
 
 class OnBehalfOf(msgspec.Struct, gc=False):
@@ -136,7 +137,11 @@ def _holder(body: bytes) -> Holder:
 
 def _is_instance(identity: Identity) -> bool:
     """Return whether the session is one that EC2 gave to an instance: EC2 names it after the instance."""
-    return identity.type == "AssumedRole" and bool(_INSTANCE.fullmatch(_session_name(identity)))
+    # Whoever takes a role chooses the session's name; `ec2RoleDelivery` is AWS's own mark of credentials that an
+    # instance was handed. https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
+    context = identity.sessionContext
+    marked = context is not None and bool(context.ec2RoleDelivery)
+    return identity.type == "AssumedRole" and marked and bool(_INSTANCE.fullmatch(_session_name(identity)))
 
 
 _INSTANCE = re.compile(r"m?i-[0-9a-f]{8,17}")

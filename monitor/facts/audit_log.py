@@ -48,7 +48,8 @@ class TrailList(msgspec.Struct, frozen=True, kw_only=True):
 class ChainProblem(msgspec.Struct, frozen=True, kw_only=True):
     """One place where a log's integrity chain does not hold.
 
-    `kind`: gap, missing-digest, bad-signature, broken-link, missing-file, altered-file, unreadable-digest.
+    `kind`: gap, missing-digest, bad-signature, broken-link, missing-file, altered-file, unnamed-file,
+    unreadable-digest.
     """
 
     kind: str

@@ -57,6 +57,8 @@ class TokenExchange(msgspec.Struct, frozen=True, kw_only=True):
     access_key: str = ""
     principal_id: str = ""
     expires: datetime | None = None
+    sha256: str = ""
+    """Digest (hex) of the record's exact bytes."""
     evidence: EvidenceRef | None = None
 
 
@@ -76,7 +78,8 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity = Severity.MEDIUM
     blinds: str = ""
     """Set when the call itself can blind the audit log: what it does."""
-    details: dict[str, Any] = {}
+    sha256: str = ""
+    """Digest (hex) of the record's exact bytes."""
     evidence: EvidenceRef | None = None
 
 
@@ -96,6 +99,17 @@ class ChangeSession(msgspec.Struct, frozen=True, kw_only=True):
     chain_end: Unknown | None = None
     exchange_visible: bool = False
     """Whether the logs of the moment at which the session started were read whole: then an absent exchange is proof."""
+
+    @property
+    def behind(self) -> str:
+        """Return who sits behind the session and why a person is to be seen there; empty if nothing says so."""
+        if self.actor.human:
+            return f"a person is behind the session: {self.actor.human}"
+        for exchange in self.chain:
+            if exchange.source.human:
+                call = f"{exchange.kind} credentials at {exchange.time:%Y-%m-%dT%H:%M:%SZ}"
+                return f"{exchange.source.name} ({exchange.source.human}) took the role with {call}"
+        return ""
 
     def story(self, accused: Collection[str] = ()) -> dict[str, Any]:
         """Return who, from where, with which credentials, and what was done in order, as plain data for a result.

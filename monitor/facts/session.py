@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import msgspec
@@ -16,21 +16,32 @@ _ORIGINS = ("web-identity", "saml", "certificate", "service")
 
 
 def session_id(event: ChangeEvent) -> str:
-    """Return the stable name of the session that made a write.
+    """Return the stable name of the session that made a write; it holds nothing from outside but the account number.
 
-    A temporary session is told by its holder and the second at which it began, however many keys it used; credentials
-    that do not end are told by their holder, key and UTC day. The name holds nothing from outside but the account number.
+    A temporary session is told by its holder, the second at which it began, and its access key: whoever takes a role
+    chooses the session's name, so that two may share the rest. The console changes keys from call to call, so a session
+    behind which a person is to be seen goes without; nothing is proven by it. Credentials that do not end are told by
+    their holder, key and UTC day. A call without a key (made by a service on the session's behalf) has the name's stem.
     """
     actor = event.actor
+    suffix = ""
     if actor.session_started:
         parts = [actor.principal_id or actor.name, *actor.principals, actor.session_started.isoformat()]
+        if actor.access_key and not actor.human:
+            suffix = "-" + _digest(actor.access_key)[:8]
     else:
         parts = [actor.name, actor.access_key, event.time.strftime("%Y-%m-%d")]
-    text = "\n".join((actor.kind, *parts))
     account = event.account if event.account.isalnum() and event.account.isascii() else "unknown"
-    return (
-        f"{event.provider}:{account}:session:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
-    )
+    return f"{event.provider}:{account}:session:{_digest(chr(10).join((actor.kind, *parts)))[:16]}{suffix}"
+
+
+def stem(session: str) -> str:
+    """Return what the names of all sessions of one holder and second begin with."""
+    return session.partition("-")[0]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Sight(msgspec.Struct, frozen=True):
@@ -61,10 +72,6 @@ class Exchanges:
             known = self._by_key.get(found.access_key)
             if known is None or (not known.source.access_key and found.source.access_key):
                 self._by_key[found.access_key] = found
-
-    def issuing(self, access_key: str) -> TokenExchange | None:
-        """Return the exchange that issued a key, if it is known."""
-        return self._by_key.get(access_key)
 
     def chain(self, actor: Actor) -> tuple[tuple[TokenExchange, ...], Unknown | None]:
         """Return the exchanges from these credentials back to their origin, and why the walk ended short, if it did."""
@@ -105,53 +112,43 @@ def join(
 
     `visible(account, moment)` tells whether the account's log of that moment was read whole.
     """
-    grouped: dict[str, dict[str, ChangeEvent]] = {}
+    grouped: dict[str, dict[tuple[str, str], ChangeEvent]] = {}
     for event in events:
-        grouped.setdefault(session_id(event), {})[event.id] = event
+        grouped.setdefault(session_id(event), {})[event.id, event.sha256] = event
+    _adopt(grouped)
     sessions = []
     for name, found in sorted(grouped.items()):
-        for part, writes in _apart(found.values(), exchanges):
-            first = writes[0]
-            began = first.actor.session_started
-            keyed = next((write.actor for write in writes if write.actor.access_key), first.actor)
-            chain, end = exchanges.chain(keyed)
-            sessions.append(
-                ChangeSession(
-                    id=name + part,
-                    provider=first.provider,
-                    account=first.account,
-                    actor=_holder(writes),
-                    writes=writes,
-                    chain=chain,
-                    chain_end=end,
-                    # Credentials are issued, and that is logged, in the account of the role.
-                    exchange_visible=began is not None and visible(first.actor.account or first.account, began),
-                )
+        writes = tuple(sorted(found.values(), key=lambda e: (e.time, e.id)))
+        first = writes[0]
+        began = first.actor.session_started
+        keyed = next((write.actor for write in writes if write.actor.access_key), first.actor)
+        chain, end = exchanges.chain(keyed)
+        sessions.append(
+            ChangeSession(
+                id=name,
+                provider=first.provider,
+                account=first.account,
+                actor=_holder(writes),
+                writes=writes,
+                chain=chain,
+                chain_end=end,
+                # Credentials are issued, and that is logged, in the account of the role.
+                exchange_visible=began is not None and visible(first.actor.account or first.account, began),
             )
+        )
     return tuple(sessions)
 
 
-def _apart(found: Iterable[ChangeEvent], exchanges: Exchanges) -> Iterator[tuple[str, tuple[ChangeEvent, ...]]]:
-    """Yield the writes of one session, or of several that share a name and a second, each with a suffix for its id.
-
-    Whoever takes a role chooses the session's name, so a key is proven by its own exchange and no other. Keys without an
-    exchange, as the console makes them, are of one session; calls without a key belong to the only one there is.
-    """
-    writes = sorted(found, key=lambda e: (e.time, e.id))
-    groups: dict[str, list[ChangeEvent]] = {}
-    for write in writes:
-        key = write.actor.access_key
-        issued = exchanges.issuing(key) if key else None
-        groups.setdefault(issued.access_key if issued else "?" if key else "", []).append(write)
-    keyless = groups.pop("", [])
-    if len(groups) == 1:
-        (mark,) = groups
-        groups[mark] = sorted([*groups[mark], *keyless], key=lambda e: (e.time, e.id))
-    elif keyless:
-        groups[""] = keyless
-    for mark in sorted(groups):
-        suffix = "-" + hashlib.sha256(mark.encode("utf-8", "surrogatepass")).hexdigest()[:6] if len(groups) > 1 else ""
-        yield suffix, tuple(groups[mark])
+def _adopt(grouped: dict[str, dict[tuple[str, str], ChangeEvent]]) -> None:
+    """Give calls without a key to the session that made them, if only one of that holder and second is there."""
+    keyed: dict[str, list[str]] = {}
+    for name in grouped:
+        if "-" in name:
+            keyed.setdefault(stem(name), []).append(name)
+    for name, owners in keyed.items():
+        orphans = grouped.get(name, {})
+        if len(owners) == 1 and orphans and not any(e.actor.access_key or e.actor.human for e in orphans.values()):
+            grouped[owners[0]].update(grouped.pop(name))
 
 
 def _holder(writes: tuple[ChangeEvent, ...]) -> Actor:

@@ -81,6 +81,7 @@ class FolderObjects:
 
     def walk(self, prefix: str) -> Iterator[ObjectInfo]:
         """Yield every object under a prefix, sorted by key; nothing where the folder does not exist."""
+        self._exists()
         start = self._path(prefix)
         if not start.is_dir():
             return
@@ -97,15 +98,27 @@ class FolderObjects:
                 if entry.is_dir():
                     stack.append((entry.path, f"{name}{entry.name}/"))
                 elif not entry.name.endswith(".metadata.json"):
-                    files.append(ObjectInfo(name + entry.name, entry.stat().st_size))
+                    try:
+                        files.append(ObjectInfo(name + entry.name, entry.stat().st_size))
+                    except OSError:
+                        # A link to nothing, or a file that went meanwhile: it is listed, and reading it will tell.
+                        files.append(ObjectInfo(name + entry.name, 0))
             yield from reversed(files)
 
     def folders(self, prefix: str) -> list[str]:
         """Return the names of the folders directly under a prefix."""
+        self._exists()
         start = self._path(prefix)
         if not start.is_dir():
             return []
-        return sorted(entry.name for entry in os.scandir(start) if entry.is_dir())
+        try:
+            return sorted(entry.name for entry in os.scandir(start) if entry.is_dir())
+        except OSError as refused:
+            raise Denied(f"cannot list {start}: {refused.strerror}", permission=f"read on {start}") from refused
+
+    def _exists(self) -> None:
+        if not self.root.is_dir():
+            raise Unavailable(f"the folder {self.root} does not exist", todo="name the folder that holds AWSLogs/")
 
     def read(self, key: str) -> bytes:
         """Return an object's exact bytes."""

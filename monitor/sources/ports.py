@@ -12,9 +12,6 @@ from monitor.facts.change import ChangeEvent, TokenExchange
 from monitor.facts.log_object import LogObject, RetainedPart
 from monitor.model import Capture, ScopeCoverage, Window
 
-OBJECTS = "logs"
-"""The name under which log objects that were read are remembered; their scope tells the provider."""
-
 Progress = Callable[[str, int, int], None]
 """Told the step that is under way, how much of it is done, and how much there is in all."""
 
@@ -27,6 +24,9 @@ class Memory(Protocol):
 
     def read_keys(self, source: str, scope: str | None = None) -> Collection[str]:
         """Return the keys of the log objects that were read already."""
+
+    def damaged_keys(self, source: str, scope: str) -> Collection[str]:
+        """Return the keys of the log objects of a scope that could not be read whole."""
 
     def content_hashes(self, keys: Collection[str]) -> Mapping[str, str]:
         """Return the SHA-256 (hex) of the inflated content of log objects that were read."""
@@ -55,6 +55,10 @@ class Collected(msgspec.Struct, kw_only=True):
     parts: list[RetainedPart] = []
     marks: dict[str, datetime] = {}
     notes: dict[str, Any] = {}
+    object_source: str = ""
+    """The name under which the log objects are remembered: it holds their location, so that a copy is another source."""
+    distrusted: set[str] = set()
+    """Names of log objects that are proven to be altered, or that nobody signed for."""
     since: dict[str, datetime] = {}
     """For each account: from when (UTC) its events are read."""
     blind: list[tuple[str, datetime, datetime]] = []

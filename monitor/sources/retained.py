@@ -7,7 +7,7 @@ Spark know. Ten thousand rows a group, zstd.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from monitor.errors import EvidenceError, SourceError
 from monitor.facts.log_object import RetainedPart
+from monitor.facts.session import stem
 from monitor.sources.objects import Objects
 
 _FIELDS: list[tuple[str, Any]] = [
@@ -30,13 +31,15 @@ _FIELDS: list[tuple[str, Any]] = [
     ("access_key", pa.string()),
     ("source_ip", pa.string()),
     ("object", pa.string()),
+    ("object_sha256", pa.string()),
+    ("sha256", pa.string()),
     ("raw", pa.binary()),
 ]
 SCHEMA = pa.schema(_FIELDS)
 
 
 class Row(NamedTuple):
-    """One retained event. `kind` is write or exchange; `object` the log object it came in; `raw` its exact bytes."""
+    """One retained event. `kind` is write or exchange; `object` the log object it came in; `sha256` digests."""
 
     account: str
     day: str
@@ -51,6 +54,8 @@ class Row(NamedTuple):
     access_key: str
     source_ip: str
     object: str
+    object_sha256: str
+    sha256: str
     raw: bytes
 
 
@@ -95,23 +100,29 @@ _OPTIONS: dict[str, Any] = {
         "access_key",
         "source_ip",
         "object",
+        "object_sha256",
     ],
     "write_statistics": ["event_id", "event_time", "kind", "session", "action"],
 }
 
 
-def ids(store: Objects, parts: Iterable[RetainedPart]) -> set[str]:
-    """Return the ids of all events in the parts. Raises EvidenceError if one is gone or damaged."""
-    found: set[str] = set()
+def ids(store: Objects, parts: Iterable[RetainedPart]) -> set[tuple[str, str]]:
+    """Return id and digest of all events in the parts. Raises EvidenceError if one is gone or damaged."""
+    found: set[tuple[str, str]] = set()
     for part in parts:
-        found.update(str(event) for event in _read(store, part, ["event_id"]).column("event_id").to_pylist())
+        found.update(_pairs(_read(store, part, ["event_id", "sha256"])))
     return found
 
 
-def without(store: Objects, part: RetainedPart, unwanted: set[str]) -> RetainedPart | None:
-    """Write a part again without some events; return it, or None where nothing is left of it and it was removed."""
+def _pairs(rows: pa.Table) -> list[tuple[str, str]]:
+    columns = (map(str, rows.column(name).to_pylist()) for name in ("event_id", "sha256"))
+    return list(zip(*columns, strict=True))
+
+
+def without(store: Objects, part: RetainedPart, unwanted: set[tuple[str, str]]) -> RetainedPart | None:
+    """Write a part again without some events (by id and digest); return it, or None where nothing is left of it."""
     rows = _read(store, part, None)
-    keep = pa.array([event not in unwanted for event in rows.column("event_id").to_pylist()])
+    keep = pa.array([event not in unwanted for event in _pairs(rows)])
     rows = rows.filter(keep)
     if not rows.num_rows:
         store.delete(part.path)
@@ -119,14 +130,16 @@ def without(store: Objects, part: RetainedPart, unwanted: set[str]) -> RetainedP
     return _write_part(store, part.path, rows, part.account, part.day)
 
 
-def of_sessions(store: Objects, parts: Iterable[RetainedPart], sessions: set[str]) -> list[tuple[str, str, bytes]]:
-    """Return (account, log object, exact bytes) of every write of these sessions in the parts."""
-    found: list[tuple[str, str, bytes]] = []
+def of_sessions(
+    store: Objects, parts: Iterable[RetainedPart], stems: Collection[str]
+) -> list[tuple[str, str, str, bytes]]:
+    """Return account, log object, its digest, and exact bytes of every write of the sessions with these stems."""
+    found: list[tuple[str, str, str, bytes]] = []
     for part in parts:
-        rows = _read(store, part, ["session", "kind", "object", "raw"])
-        for session, kind, key, raw in zip(*(rows.column(c).to_pylist() for c in rows.column_names), strict=True):
-            if kind == "write" and session in sessions:
-                found.append((part.account, key, raw))
+        rows = _read(store, part, ["session", "kind", "object", "object_sha256", "raw"])
+        for session, kind, *rest in zip(*(rows.column(c).to_pylist() for c in rows.column_names), strict=True):
+            if kind == "write" and stem(session) in stems:
+                found.append((part.account, *rest))
     return found
 
 
@@ -146,6 +159,14 @@ def _read(store: Objects, part: RetainedPart, columns: list[str] | None) -> pa.T
     return pq.ParquetFile(pa.BufferReader(body)).read(columns=columns)
 
 
-def strangers(store: Objects, known: set[str]) -> list[str]:
-    """Return parts that no recorded sweep accounts for: what a sweep that was cut off has left."""
-    return [info.key for info in store.walk("") if info.key.startswith("account=") and info.key not in known]
+def left_by(store: Objects, sweeps: set[str]) -> list[str]:
+    """Return the parts that these sweeps wrote: a part is named after its sweep."""
+    return [info.key for info in store.walk("") if info.key.rpartition("/")[2].rpartition("-")[0] in sweeps]
+
+
+def is_there(store: Objects, part: RetainedPart) -> bool:
+    """Return whether a part is there as it was written."""
+    try:
+        return hashlib.sha256(store.read(part.path)).hexdigest() == part.sha256
+    except SourceError:
+        return False

@@ -46,6 +46,14 @@ def read_keys(connection: Connection, source: str, scope: str | None) -> set[str
     return {restored(key) for key in connection.scalars(query)}
 
 
+def damaged_keys(connection: Connection, source: str, scope: str) -> set[str]:
+    """Return the keys of the log objects of a scope that could not be read whole."""
+    query = select(_LOG_OBJECT.c.key).where(
+        _LOG_OBJECT.c.source == indexed(source), _LOG_OBJECT.c.scope == indexed(scope), _LOG_OBJECT.c.damage != ""
+    )
+    return {restored(key) for key in connection.scalars(query)}
+
+
 def content_hashes(connection: Connection, keys: Iterable[str]) -> dict[str, str]:
     """Return the SHA-256 (hex) of the inflated bytes by key, for those keys where it was taken."""
     identities = [digest(key) for key in keys]

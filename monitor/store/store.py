@@ -88,6 +88,11 @@ class Store:
         with self._reading() as connection:
             return queries.read_keys(connection, source, scope)
 
+    def damaged_keys(self, source: str, scope: str) -> set[str]:
+        """Return the keys of the log objects of a scope that could not be read whole."""
+        with self._reading() as connection:
+            return queries.damaged_keys(connection, source, scope)
+
     def content_hashes(self, keys: Iterable[str]) -> dict[str, str]:
         """Return the SHA-256 (hex) of the inflated bytes by key, for those keys where it was taken."""
         with self._reading() as connection:

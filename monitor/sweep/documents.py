@@ -74,6 +74,7 @@ def documents(content: bytes | bytearray) -> list[bytes]:
 
 class _File(msgspec.Struct):
     Records: list[msgspec.Raw]
+    eventName: msgspec.Raw = msgspec.Raw(b"")
 
 
 _list = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -87,7 +88,8 @@ def _of(text: bytes) -> list[bytes]:
     _valid(text)
     if b'"Records"' in text:
         try:
-            return [bytes(raw) for raw in _file(text).Records]
+            file = _file(text)
+            return [text] if file.eventName else [bytes(raw) for raw in file.Records]
         except msgspec.ValidationError:
             return [text]
     return [text]

@@ -7,19 +7,22 @@ nothing that counts, and what it left lying is cleared; one that was cut off aft
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 import monitor
-from monitor.evidence import checkpoint
+from monitor.errors import ConfigError, EvidenceError, IntegrityError
+from monitor.evidence import checkpoint, statement
+from monitor.evidence.history import last_manifest
 from monitor.evidence.log import EvidenceLog, archive_path
 from monitor.evidence.record import decode_result
 from monitor.evidence.seal import begin, history, seal
-from monitor.facts.change import ChangeEvent, ChangeSession
-from monitor.facts.session import Exchanges, Sight, join
+from monitor.facts.change import ChangeEvent, ChangeSession, TokenExchange
+from monitor.facts.log_object import RetainedPart
+from monitor.facts.session import Exchanges, Sight, join, stem
 from monitor.model import Check, CoverageStatus, Outcome, Result, ScopeCoverage, Severity, Sweep, Window
-from monitor.sources.ports import OBJECTS, Collected, Progress, Request, Source
+from monitor.sources.ports import Collected, Progress, Request, Source
 from monitor.store.record import Reconciliation, SealedResult, Sealing, SweepRecord
 from monitor.store.store import Store
 from monitor.sweep.evaluate import Expected, evaluate
@@ -31,8 +34,8 @@ _SESSION = ":session:"
 class Ports(msgspec.Struct, frozen=True):
     """What a sweep works with.
 
-    `tidy` is given the paths of all retained parts that count, and clears what a sweep that was cut off has left;
-    `discard` removes the parts of a dry run.
+    `tidy` is given the ids of sweeps that were cut off, and clears the retained parts that they have left; `discard` removes
+    the parts of a dry run; `lacking` tells which parts are not there as they were written.
     """
 
     sources: Sequence[Source]
@@ -42,6 +45,7 @@ class Ports(msgspec.Struct, frozen=True):
     store: Store
     tidy: Callable[[set[str]], int]
     discard: Callable[[Sequence[str]], None]
+    lacking: Callable[[Sequence[RetainedPart]], list[str]]
     config_sha256: str
     code_sha256: str
 
@@ -90,6 +94,39 @@ def recover(ports: Ports) -> tuple[str, ...]:
     return tuple(recovered)
 
 
+def _same_log(ports: Ports) -> None:
+    """Raise IntegrityError unless the log holds every sweep that the database knows: an older copy must not go on."""
+    for known in ports.store.sweeps(_ASKED):
+        sealing = known.sealing
+        try:
+            held = _sealing(ports.log, sealing.log_size - 1).root if sealing.log_size <= ports.log.size else ""
+        except (OSError, EvidenceError):
+            held = ""
+        if held != sealing.root:
+            raise IntegrityError(
+                f"the evidence log does not hold sweep {known.id}, which the database knows: it is an older copy, or another",
+                todo="restore the newest copy of the evidence folder; or begin anew with an empty database and folder",
+            )
+
+
+_ASKED = 20
+
+
+def _cut_off(ports: Ports) -> set[str]:
+    """Return the ids of sweeps that began after the last sealed one and were never sealed."""
+    reader = ports.log.reader()
+    last = last_manifest(reader, reader.size)
+    begun = set()
+    for data in reader.read_range(last.index + 1 if last else 0, reader.size):
+        try:
+            found = statement.parse(data)
+            if found.predicate_type == statement.SWEEP_START:
+                begun.add(statement.from_json(found.predicate, statement.SweepStart).sweep)
+        except IntegrityError:
+            continue
+    return begun
+
+
 def _sealing(log: EvidenceLog, manifest: int) -> Sealing:
     """Return where a manifest was sealed: it is the last entry of its append, whose checkpoint is archived."""
     signed = (log.folder / archive_path(manifest + 1)).read_text()
@@ -101,9 +138,15 @@ def run(plan: Plan, ports: Ports, progress: Progress) -> Swept:
     """Sweep once. Raises EvidenceError or LedgerError; what the sources meet ends in the results instead."""
     recovered: tuple[str, ...] = ()
     if not plan.dry_run:
+        _same_log(ports)
         recovered = recover(ports)
-        ports.tidy({part.path for part in ports.store.parts()})
+        ports.tidy(_cut_off(ports))
     window = _window(plan, ports)
+    if plan.until and not plan.since and window.end <= window.start and plan.until < window.start:
+        raise ConfigError(
+            f"--until {plan.until.isoformat()} is before {window.start.isoformat()}, up to where was read already",
+            todo="give --since too, to look at an earlier span again",
+        )
     sweep = Sweep(id=plan.id, planned_for=plan.planned_for, at=plan.at, window=window)
     if not plan.dry_run:
         scopes = {name: found for source in ports.sources for name, found in source.scopes().items()}
@@ -117,7 +160,7 @@ def run(plan: Plan, ports: Ports, progress: Progress) -> Swept:
     record = SweepRecord(
         sweep=sweep,
         objects=tuple(collected.objects),
-        object_source=OBJECTS,
+        object_source=collected.object_source,
         exchanges=tuple(collected.exchanges),
         marks=collected.marks,
         parts=tuple(collected.parts),
@@ -126,6 +169,12 @@ def run(plan: Plan, ports: Ports, progress: Progress) -> Swept:
     if plan.dry_run:
         ports.discard([part.path for part in collected.parts])
         return Swept(sweep=sweep, results=results, sealing=None, findings=None, record=record)
+    lost = ports.lacking(collected.parts)
+    if lost:
+        raise EvidenceError(
+            f"retained events went before they were sealed: {', '.join(lost[:5])}",
+            todo="see what else writes to that place, then sweep again: nothing was sealed",
+        )
     progress("sealing", 0, len(results))
     sealed = seal(
         ports.log,
@@ -152,6 +201,8 @@ def collect(plan: Plan, ports: Ports, progress: Progress) -> Collected:
     whole = Collected()
     for source in ports.sources:
         found = source.collect(_request(plan), ports.store, progress)
+        whole.distrusted |= found.distrusted
+        whole.object_source = whole.object_source or found.object_source
         for field in ("facts", "coverage", "captures", "objects", "exchanges", "parts", "blind"):
             getattr(whole, field).extend(getattr(found, field))
         for field in ("marks", "notes", "since"):
@@ -167,9 +218,16 @@ def sessions(collected: Collected, ports: Ports) -> tuple[ChangeSession, ...]:
     if not events:
         return ()
     earliest = min(event.time for event in events)
-    exchanges = Exchanges([*ports.store.exchanges(earliest), *collected.exchanges])
+    # An earlier hop of a chain may have ended before the write: a session lasts 12 hours, and a chain has few hops.
+    known = ports.store.exchanges(earliest - timedelta(hours=36))
+    exchanges = Exchanges(e for e in (*known, *collected.exchanges) if not _distrusted(e, collected))
     sight = Sight(collected.since, tuple(collected.blind))
     return join(events, exchanges, sight.visible)
+
+
+def _distrusted(exchange: TokenExchange, collected: Collected) -> bool:
+    """Return whether an exchange stands in a log object that is proven to have been altered or put in: it proves nothing."""
+    return exchange.evidence is not None and exchange.evidence.name in collected.distrusted
 
 
 def carried(ports: Ports) -> list[ChangeEvent]:
@@ -181,7 +239,7 @@ def carried(ports: Ports) -> list[ChangeEvent]:
         if _SESSION not in finding.subject:
             continue
         result = decode_result(reader.read(finding.result_index), ports.log.objects.read).result
-        open_sessions.add(finding.subject.removesuffix(":blinding").partition("-")[0])
+        open_sessions.add(stem(finding.subject.removesuffix(":blinding")))
         account = result.observed.get("account", "")
         days.setdefault(str(account), set()).update(str(w["time"])[:10] for w in result.observed.get("writes", ()))
     parts = [

@@ -11,7 +11,7 @@ import msgspec
 
 from monitor.decode.cloudtrail_digest import DigestObject, expected_hashes, judged_until, verify_chain
 from monitor.errors import SourceError
-from monitor.facts.audit_log import LogChain
+from monitor.facts.audit_log import ChainProblem, LogChain
 from monitor.model import Capture, CoverageStatus, ScopeCoverage, Unknown, Window
 from monitor.sources.aws import layout
 from monitor.sources.connect import connect
@@ -36,8 +36,9 @@ class Due(Protocol):
 class DigestReader:
     """Reads the digests of the hours that ended since the last sweep, and one before them for the link."""
 
-    def __init__(self, logs: Location, organization: str | None, public_keys: PublicKeys) -> None:
+    def __init__(self, logs: Location, organization: str | None, public_keys: PublicKeys, source: str = "") -> None:
         self.logs = logs
+        self.source = source
         self.organization = organization
         self.public_keys = public_keys
 
@@ -48,16 +49,21 @@ class DigestReader:
         memory: Memory,
         answer: Collected,
         progress: Progress,
-    ) -> dict[str, int]:
-        """Add a LogChain, coverage, captures and marks of every scope to the answer; return how many digests each has."""
+    ) -> dict[str, datetime]:
+        """Add a LogChain, coverage, captures and marks of every scope; return when each one's newest digest ends."""
         read: dict[str, str | None] = {o.key: o.content_sha256 or None for o in answer.objects}
         read |= {key: None for scope in scopes for _, key, _, _ in scope.failed}
-        counts: dict[str, int] = {}
+        newest: dict[str, datetime] = {}
         for number, scope in enumerate(scopes):
             progress("verifying the digest chain", number, len(scopes))
-            counts[scope.name] = self._scope(scope, marks, memory, read, answer)
+            end = self._scope(scope, marks, memory, read, answer)
+            if end:
+                newest[scope.name] = end
         progress("verifying the digest chain", len(scopes), len(scopes))
-        return counts
+        answer.exchanges[:] = [
+            e for e in answer.exchanges if not e.evidence or e.evidence.name not in answer.distrusted
+        ]
+        return newest
 
     def _scope(
         self,
@@ -66,12 +72,9 @@ class DigestReader:
         memory: Memory,
         read: Mapping[str, str | None],
         answer: Collected,
-    ) -> int:
+    ) -> datetime | None:
         start = marks.get(f"{NAME}|{scope.name}") or _hour(scope.window.start)
         window = Window(start, max(start, _hour(scope.window.end)))
-        if window.end <= window.start:
-            answer.facts.append(LogChain(scope=scope.name, source=NAME, window=window))
-            return 0
         try:
             digests = self._read(scope, window)
         except SourceError as failed:
@@ -83,16 +86,24 @@ class DigestReader:
                     scope=scope.name, source=NAME, status=status, window=window, reason=failed.what, grant=failed.todo
                 )
             )
-            return 0
+            return None
+        newest = max((end for d in digests if (end := layout.digest_end(d.key))), default=None)
+        if window.end <= window.start:
+            # No hour has ended since: what the last sweep said still stands.
+            answer.facts.append(LogChain(scope=scope.name, source=NAME, window=window))
+            answer.coverage.append(
+                ScopeCoverage(scope=scope.name, source=NAME, status=CoverageStatus.COMPLETE, window=window)
+            )
+            return newest
         keys: Mapping[str, bytes] = {}
-        reason = ""
+        reason, unasked = "", False
         if digests:
             try:
                 span = Window(window.start - 2 * _AROUND, window.end + 2 * _AROUND)
                 keys, captures = self.public_keys(scope.account, scope.region, span)
                 answer.captures += captures
             except SourceError as failed:
-                reason = failed.what
+                reason, unasked = failed.what, True
         named = expected_hashes(digests)
         known = _by_place(named, read)
         lacking = [key for key in named if key not in known]
@@ -101,6 +112,9 @@ class DigestReader:
                 key: digest or None for key, digest in memory.content_hashes([_place(k) for k in lacking]).items()
             }
         chain = verify_chain(scope.name, window, digests, keys, known)
+        strangers = self._unnamed(scope, window, named, read, memory, chain)
+        chain = msgspec.structs.replace(chain, problems=(*chain.problems, *strangers))
+        answer.distrusted |= {_place(p.name) for p in chain.problems if p.kind in ("altered-file", "unnamed-file")}
         body = b"".join(map(_archived, digests))
         if digests:
             capture = Capture(
@@ -131,12 +145,38 @@ class DigestReader:
                 gaps=tuple(broken),
             )
         )
-        if scope.failed:
-            # What could not be read may be readable tomorrow: the window stays owed, and is verified again.
-            return chain.digests
-        answer.marks[f"{NAME}|{scope.name}"] = max(window.start, judged_until(window))
         answer.blind += [(scope.account, p.start, p.end) for p in chain.problems if p.start and p.end]
-        return chain.digests
+        if not (scope.failed or unasked or any(digest.error for digest in digests)):
+            # What could not be read may be readable tomorrow: then the window stays owed, and is verified again.
+            answer.marks[f"{NAME}|{scope.name}"] = max(window.start, judged_until(window))
+        return newest
+
+    def _unnamed(
+        self,
+        scope: Due,
+        window: Window,
+        named: Mapping[str, str],
+        read: Mapping[str, str | None],
+        memory: Memory,
+        chain: LogChain,
+    ) -> list[ChainProblem]:
+        """Return the objects that nobody signed for: read, made in the window, and named by no digest.
+
+        A file is named by the digest of the hour in which it was delivered, soon after it was made; the last hour that is
+        judged may still lack it. Where a digest is missing that is the problem, not the files it would have named.
+        """
+        places = {_place(key) for key in named}
+        prefix = f"{layout.logs(self.organization, scope.account)}{scope.region}/"
+        keys = {*memory.read_keys(self.source, scope.name), *(key for key in read if key.startswith(prefix))}
+        first, last = window.start - _DELIVERY, judged_until(window) - _DELIVERY
+        gaps = [(p.start - _DELIVERY, p.end) for p in chain.problems if p.start and p.end and p.kind in _HOLES]
+        found = []
+        for key in sorted(keys - places):
+            made = layout.log_time(key)
+            if made and first <= made < last and not any(start <= made <= end for start, end in gaps):
+                detail = "no digest names it: AWS did not sign for this file"
+                found.append(ChainProblem(kind="unnamed-file", name=key, detail=detail, start=made, end=made))
+        return found
 
     def _read(self, scope: Due, window: Window) -> list[DigestObject]:
         store = connect(self.logs)
@@ -157,6 +197,8 @@ class DigestReader:
         return found
 
 
+_HOLES = ("gap", "missing-digest", "unreadable-digest")
+_DELIVERY = timedelta(hours=1)
 _AROUND = timedelta(hours=2)
 """Digests around the window are read too: the first one in it links to the one before, and the one after carries the
 signature of the last."""

@@ -10,7 +10,6 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
 from itertools import islice
 
 import msgspec
@@ -58,7 +57,6 @@ class Scanned(msgspec.Struct):
     exchanges: list[TokenExchange] = []
     untrusted: list[str] = []
     """Access keys that were issued by records salvaged after a syntax error: they prove nothing."""
-    malformed: list[str] = []
     parts: list[RetainedPart] = []
     unread: list[tuple[str, str, str, str, str]] = []
     """Of each object that could not be fetched: scope, key, kind of error, reason, what to grant."""
@@ -111,7 +109,7 @@ class _Reader:
         self._rows: list[retained.Row] = []
         self._written = 0
         self._holders = Holders()
-        self._kept: set[tuple[str, str]] = set()
+        self._kept: set[tuple[str, str, str]] = set()
 
     def flush(self) -> None:
         """Write the rows that are held."""
@@ -175,7 +173,7 @@ class _Reader:
         kind = item.kind
         if kind is Kind.CREDENTIALS:
             exchange = exchange_of(item, log_object=ref)
-            if exchange is not None and not self._met(exchange.account, exchange.id):
+            if exchange is not None and not self._met(exchange):
                 self._exchange(item, exchange, flagged.trusted, region, ref)
             return "exchanges"
         if kind is not Kind.WRITE and not (kind is Kind.SERVICE and item.wide.eventName in BLINDING_NAMES):
@@ -184,12 +182,10 @@ class _Reader:
         if item.account and item.account not in self.task.production and not blinds:
             return "elsewhere"
         event = decode.event(item, region=region, log_object=ref, blinds=blinds)
-        if not self._met(event.account, event.id):
+        if not self._met(event):
             self.answer.events.append(event)
             session = self._holders.session(item.holder, event)
-            self._rows.append(
-                _row(item, event.id, event.time, "write", session, event.action, event.actor, region, ref)
-            )
+            self._rows.append(_row(item, event, "write", session, event.action, event.actor, region, ref))
         return "writes"
 
     def _exchange(
@@ -200,14 +196,15 @@ class _Reader:
         else:
             self.answer.untrusted.append(exchange.access_key)
         action = f"{item.wide.eventSource.removesuffix('.amazonaws.com')}:{item.wide.eventName}"
-        self._rows.append(_row(item, exchange.id, exchange.time, "exchange", "", action, exchange.source, region, ref))
+        self._rows.append(_row(item, exchange, "exchange", "", action, exchange.source, region, ref))
 
-    def _met(self, account: str, event: str) -> bool:
-        """Return whether an event was kept before: CloudTrail delivers at least once. Counts it if so."""
-        if (account, event) in self._kept:
+    def _met(self, fact: ChangeEvent | TokenExchange) -> bool:
+        """Return whether the very same event was kept before: CloudTrail delivers at least once. Counts it if so."""
+        identity = (fact.account, fact.id, fact.sha256)
+        if identity in self._kept:
             self.answer.repeated += 1
             return True
-        self._kept.add((account, event))
+        self._kept.add(identity)
         return False
 
 
@@ -223,8 +220,7 @@ _COUNTED = {
 
 def _row(
     item: decode.Record,
-    event_id: str,
-    when: datetime,
+    fact: ChangeEvent | TokenExchange,
     kind: str,
     session: str,
     action: str,
@@ -236,9 +232,9 @@ def _row(
     # In the order of the fields: names would cost half of a row's making.
     return retained.Row(
         item.account,
-        when.isoformat()[:10],
-        event_id,
-        when,
+        fact.time.isoformat()[:10],
+        fact.id,
+        fact.time,
         kind,
         session,
         wide.awsRegion or region,
@@ -248,5 +244,7 @@ def _row(
         actor.access_key,
         wide.sourceIPAddress or "",
         ref.name,
+        ref.sha256,
+        fact.sha256,
         item.body,
     )

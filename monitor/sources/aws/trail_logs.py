@@ -6,19 +6,34 @@ as its folder's day is within the overlap. A scope is one account and region.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, as_completed
+from datetime import datetime
+
+import msgspec
 
 from monitor.decode import cloudtrail as decode
 from monitor.expected.models import AwsEstate
 from monitor.facts.change import ChangeEvent, TokenExchange
-from monitor.facts.log_object import RetainedPart
+from monitor.facts.log_object import LogObject, RetainedPart
 from monitor.model import EvidenceRef, Window
 from monitor.sources import retained
 from monitor.sources.aws.digests import NAME as DIGESTS
 from monitor.sources.aws.digests import DigestReader
 from monitor.sources.aws.scan import Scanned, Task, scan
-from monitor.sources.aws.trail_scopes import NAME, Reading, Scope, coverage, find, list_new, sight, window_of
+from monitor.sources.aws.trail_scopes import (
+    NAME,
+    Reading,
+    Scope,
+    advances,
+    coverage,
+    find,
+    list_new,
+    location_of,
+    sight,
+    window_of,
+)
 from monitor.sources.connect import connect
 from monitor.sources.objects import ObjectInfo, Objects
 from monitor.sources.ports import Collected, Memory, Progress, Request
@@ -69,21 +84,26 @@ class TrailLogs:
         scopes, undeclared = find(store, self.estate, self.reading, request, marks)
         if undeclared:
             answer.notes["undeclared_accounts"] = undeclared
+        answer.object_source = location_of(self.reading)
+        answer.notes["locations"] = {NAME: str(self.reading.logs)}
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda scope: list_new(store, self.estate, self.reading, scope, memory), scopes))
+            listed = pool.map(lambda scope: list_new(store, self.estate, self.reading, scope, memory), scopes)
+            for done, _ in enumerate(listed):
+                progress("listing log objects", done + 1, len(scopes))
         scanned = self._scan(request, scopes, progress)
         self._merge(scanned, memory, answer)
         by_scope = {scope.name: scope for scope in scopes}
         for unread in (entry for one in scanned for entry in one.unread):
             by_scope[unread[0]].failed.append((unread[2], unread[1], unread[3], unread[4]))
-        hours: dict[str, int] = {}
+        newest: dict[str, datetime] = {}
         if self.digests:
-            hours = self.digests.collect(scopes, marks, memory, answer, progress)
+            newest = self.digests.collect(scopes, marks, memory, answer, progress)
         sight(scopes, marks, answer)
         for scope in scopes:
             objects = [found for found in answer.objects if found.scope == scope.name]
-            answer.coverage.append(coverage(scope, objects, hours.get(scope.name, 0)))
-            if not scope.failed and scope.window.end > scope.window.start:
+            read = coverage(scope, objects, newest.get(scope.name))
+            answer.coverage.append(read)
+            if advances(scope, read, newest.get(scope.name)):
                 answer.marks[f"{NAME}|{scope.name}"] = scope.window.end
         return answer
 
@@ -91,10 +111,11 @@ class TrailLogs:
         """Return the writes of these sessions from the retained parts, judged anew from their exact bytes."""
         keep = connect(self.reading.retained)
         found: list[ChangeEvent] = []
-        for account, key, raw in retained.of_sessions(keep, parts, set(sessions)):
+        for account, key, digest, raw in retained.of_sessions(keep, parts, sessions):
             item = decode.record(raw, None, account)
             blinds = decode.blinding(item.wide, self.log_buckets)
-            found.append(decode.event(item, log_object=EvidenceRef(kind="log-object", name=key), blinds=blinds))
+            ref = EvidenceRef(kind="log-object", name=key, sha256=digest)
+            found.append(decode.event(item, log_object=ref, blinds=blinds))
         return found
 
     def _scan(self, request: Request, scopes: list[Scope], progress: Progress) -> list[Scanned]:
@@ -130,50 +151,76 @@ class TrailLogs:
             for future in as_completed(futures):
                 done += len(futures[future].objects)
                 progress("reading log objects", done, total)
-            return [future.result() for future in futures]
+            return [_answer(future, task) for future, task in futures.items()]
 
     def _merge(self, scanned: list[Scanned], memory: Memory, answer: Collected) -> None:
-        """Join the workers' answers in order; an event that was delivered twice, now or earlier, counts once."""
+        """Join the workers' answers in order. An event that was delivered twice, now or earlier, counts once.
+
+        One that bears the id of another and says something else is kept too, and its object is damaged: AWS delivers the
+        same bytes again, so that somebody else wrote one of the two.
+        """
         keep = connect(self.reading.retained)
         seen = self._earlier(scanned, memory, keep)
+        contents = {(account, event): digest for account, event, digest in sorted(seen)}
         untrusted = {key for one in scanned for key in one.untrusted}
         repeated = sum(one.repeated for one in scanned)
+        strange: Counter[str] = Counter()
         for one in scanned:
-            again: dict[str, set[str]] = {}
-            fresh: list[ChangeEvent | TokenExchange] = []
+            again: dict[str, set[tuple[str, str]]] = {}
             found: list[ChangeEvent | TokenExchange] = [*one.events, *one.exchanges]
             for fact in found:
-                identity = (fact.account, fact.id)
+                identity = (fact.account, fact.id, fact.sha256)
                 if identity in seen:
-                    again.setdefault(fact.account, set()).add(fact.id)
-                else:
-                    seen.add(identity)
-                    fresh.append(fact)
+                    again.setdefault(fact.account, set()).add((fact.id, fact.sha256))
+                    continue
+                seen.add(identity)
+                if contents.setdefault((fact.account, fact.id), fact.sha256) != fact.sha256 and fact.evidence:
+                    strange[fact.evidence.name] += 1
+                if isinstance(fact, ChangeEvent):
+                    answer.facts.append(fact)
+                elif fact.access_key not in untrusted:
+                    answer.exchanges.append(fact)
             repeated += sum(map(len, again.values()))
-            answer.facts += [fact for fact in fresh if isinstance(fact, ChangeEvent)]
-            answer.exchanges += [
-                fact for fact in fresh if isinstance(fact, TokenExchange) and fact.access_key not in untrusted
-            ]
             answer.objects += one.objects
             for part in one.parts:
                 unwanted = again.get(part.account)
                 kept: RetainedPart | None = retained.without(keep, part, unwanted) if unwanted else part
                 if kept:
                     answer.parts.append(kept)
+        if strange:
+            answer.objects[:] = [_suspected(found, strange[found.key]) for found in answer.objects]
         if repeated:
             answer.notes["delivered_again"] = repeated
 
-    def _earlier(self, scanned: list[Scanned], memory: Memory, keep: Objects) -> set[tuple[str, str]]:
+    def _earlier(self, scanned: list[Scanned], memory: Memory, keep: Objects) -> set[tuple[str, str, str]]:
+        """Return account, id and digest of each event that earlier sweeps kept for the same accounts and days."""
         days: dict[str, set[str]] = {}
         for part in (part for one in scanned for part in one.parts):
             days.setdefault(part.account, set()).add(part.day)
         return {
-            (account, event)
+            (account, event, digest)
             for account, found in days.items()
-            for event in retained.ids(
+            for event, digest in retained.ids(
                 keep, [p for p in memory.parts(account, min(found), max(found)) if p.day in found]
             )
         }
+
+
+def _suspected(found: LogObject, count: int) -> LogObject:
+    if not count:
+        return found
+    what = f"{count} of its records bear the id of another event and say something else"
+    return msgspec.structs.replace(found, damage=f"{found.damage}; {what}".strip("; "))
+
+
+def _answer(future: Future[Scanned], task: Task) -> Scanned:
+    """Return a worker's answer; of a worker that died, that none of its objects was read."""
+    try:
+        return future.result()
+    except BrokenExecutor:
+        why = "the worker that read it died: out of memory, or killed"
+        todo = "give the monitor more memory or fewer workers, or lower aws.trail_logs.max_object_mb; then sweep again"
+        return Scanned(unread=[(scope, info.key, "Unavailable", why, todo) for scope, _, info in task.objects])
 
 
 def groups(todo: Iterable[tuple[str, str, ObjectInfo]], workers: int) -> list[tuple[tuple[str, str, ObjectInfo], ...]]:

@@ -16,12 +16,14 @@ from monitor.facts.log_object import LogObject
 from monitor.model import CoverageStatus, ScopeCoverage, Window
 from monitor.sources.aws import layout
 from monitor.sources.objects import Location, ObjectInfo, Objects
-from monitor.sources.ports import OBJECTS, Collected, Memory, Request
+from monitor.sources.ports import Collected, Memory, Request
 
 NAME = "aws.logs"
 _STATUS = {"Denied": CoverageStatus.DENIED, "Throttled": CoverageStatus.THROTTLED}
-_QUIET = timedelta(hours=2)
+_SILENCE = timedelta(hours=3)
 """CloudTrail delivers a digest every hour, also where nothing happened: a longer silence is not quiet, it is unread."""
+_FAILURES = 3
+"""So many folders of a scope that cannot be listed one after another, and the others are not asked for any more."""
 _SINCE = "aws.since"
 _BLIND = "aws.blind"
 _LATE = timedelta(hours=1)
@@ -51,7 +53,12 @@ class Scope(msgspec.Struct):
     region: str
     declared: bool
     window: Window
-    marked: bool = False
+    marked: datetime | None = None
+    """Up to when earlier sweeps have read it; None before the first."""
+    behind: bool = False
+    """Whether the clock stands before the mark."""
+    heard: datetime | None = None
+    """When the newest object that is there was made, read or not."""
     new: list[ObjectInfo] = []
     strangers: int = 0
     failed: list[tuple[str, str, str, str]] = []
@@ -61,8 +68,16 @@ class Scope(msgspec.Struct):
 def window_of(scope: str, reading: Reading, request: Request, marks: Mapping[str, datetime]) -> Window:
     """Return what is due in a scope: from its mark to what has settled."""
     start = request.since or marks.get(f"{NAME}|{scope}") or reading.start
-    end = min(filter(None, (request.at - reading.settle, request.until, reading.until)))
-    return Window(start, max(start, end))
+    return Window(start, max(start, _settled(reading, request)))
+
+
+def _settled(reading: Reading, request: Request) -> datetime:
+    return min(filter(None, (request.at - reading.settle, request.until, reading.until)))
+
+
+def location_of(reading: Reading) -> str:
+    """Return the name under which the objects of a trail are remembered."""
+    return f"aws.logs {reading.logs}"
 
 
 def find(
@@ -72,41 +87,60 @@ def find(
     organization = estate.organization
     declared = {a.id: a.regions for a in (*estate.accounts, *estate.watched)}
     scopes: list[Scope] = []
+    settled = _settled(reading, request)
+    failure: tuple[str, str, str, str] | None = None
     found: list[str] = []
     try:
         found = [name for name in store.folders(layout.root(organization)) if len(name) == 12 and name.isdigit()]
-    except SourceError:
-        pass  # Each scope's own listing fails in the same way, and says so.
+    except SourceError as failed:
+        failure = (type(failed).__name__, layout.root(organization), failed.what, failed.todo)
     for account, regions in declared.items():
+        lacking = [failure] if failure else []
+        there: list[str] = []
         try:
             there = [r for r in store.folders(layout.logs(organization, account)) if layout.REGION.fullmatch(r)]
-        except SourceError:
-            there = []
+        except SourceError as failed:
+            # Without the list of regions nobody knows what else is there, so none of the account was read whole.
+            lacking.append((type(failed).__name__, layout.logs(organization, account), failed.what, failed.todo))
         for region in sorted({*regions, *there}):
             name = f"aws:{account}:{region}"
             window = window_of(name, reading, request, marks)
-            scopes.append(Scope(name, account, region, region in regions, window, f"{NAME}|{name}" in marks))
+            scope = Scope(name, account, region, region in regions, window, marks.get(f"{NAME}|{name}"))
+            scope.behind = settled < window.start and not (reading.until and reading.until <= window.start)
+            scope.failed += lacking
+            scopes.append(scope)
     return scopes, sorted(set(found) - set(declared))
 
 
 def list_new(store: Objects, estate: AwsEstate, reading: Reading, scope: Scope, memory: Memory) -> None:
     """Find the objects of a scope that were not read yet, made before the window's end has settled."""
-    known = memory.read_keys(OBJECTS, scope.name)
+    source = location_of(reading)
+    known = memory.read_keys(source, scope.name)
+    damaged = memory.damaged_keys(source, scope.name)
     prefix = f"{layout.logs(estate.organization, scope.account)}{scope.region}/"
     # Before the first sweep nothing can be late.
     overlap = timedelta(days=reading.overlap_days if scope.marked else 0)
     first = (scope.window.start - overlap).date()
     limit = scope.window.end + reading.settle
+    failures = 0
     for day in layout.days(first, limit.date()):
         try:
             for info in store.walk(prefix + day):
                 made = layout.log_time(info.key)
                 if made is None:
                     scope.strangers += 1
-                elif made <= limit and info.key not in known:
-                    scope.new.append(info)
+                elif made <= limit:
+                    scope.heard = max(made, scope.heard or made)
+                    # What was damaged is read again only for the window in which it lies: it is that window's gap.
+                    again = info.key in damaged and made >= scope.window.start
+                    if info.key not in known or again:
+                        scope.new.append(info)
+            failures = 0
         except SourceError as failed:
             scope.failed.append((type(failed).__name__, prefix + day, failed.what, failed.todo))
+            failures += 1
+            if failures >= _FAILURES:
+                return
 
 
 def sight(scopes: list[Scope], marks: Mapping[str, datetime], answer: Collected) -> None:
@@ -140,8 +174,8 @@ _COUNTED = (
 )  # fmt: skip
 
 
-def coverage(scope: Scope, objects: list[LogObject], digests: int) -> ScopeCoverage:
-    """Return how much of a scope was read; `digests` is how many of its digests there were in the window."""
+def coverage(scope: Scope, objects: list[LogObject], digest: datetime | None) -> ScopeCoverage:
+    """Return how much of a scope was read; `digest` is when the newest digest that is there ends."""
     counts = {"objects": len(objects)}
     for field in _COUNTED:
         counts[field] = sum(getattr(found, field) for found in objects)
@@ -156,8 +190,15 @@ def coverage(scope: Scope, objects: list[LogObject], digests: int) -> ScopeCover
         reason = f"{len(scope.failed)} objects or folders could not be read: {scope.failed[0][2]}"
     elif damaged:
         status, reason = CoverageStatus.PARTIAL, f"{len(damaged)} damaged object{'s' if len(damaged) > 1 else ''}"
-    elif not objects and not digests and scope.window.end - scope.window.start >= _QUIET:
+    elif scope.behind:
+        status, reason = (
+            CoverageStatus.PARTIAL,
+            f"the clock stands before {scope.window.start:%Y-%m-%dT%H:%MZ}, up to where was read",
+        )
+    elif (heard := max(filter(None, (scope.heard, digest)), default=None)) is None:
         status, reason = CoverageStatus.PARTIAL, "no log object and no digest was delivered"
+    elif scope.window.end - heard > _SILENCE:
+        status, reason = CoverageStatus.PARTIAL, f"nothing was delivered since {heard:%Y-%m-%dT%H:%MZ}"
     return ScopeCoverage(
         scope=scope.name,
         source=NAME,
@@ -168,3 +209,12 @@ def coverage(scope: Scope, objects: list[LogObject], digests: int) -> ScopeCover
         counts=counts,
         gaps=tuple(gaps),
     )
+
+
+def advances(scope: Scope, found: ScopeCoverage, digest: datetime | None) -> bool:
+    """Return whether the mark moves to the window's end: not over what could not be read, nor over silence or a hole."""
+    heard = max(filter(None, (scope.heard, digest)), default=None)
+    silent = heard is None or found.window is None or found.window.end - heard > _SILENCE
+    hole = scope.marked is not None and scope.window.start > scope.marked
+    forward = scope.window.end > (scope.marked or scope.window.start)
+    return forward and not (scope.failed or silent or hole or scope.behind)
