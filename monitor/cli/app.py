@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
+from monitor import __version__
 from monitor.cli import checks, config, db, evaluate, evidence, exits, findings, sweep
 from monitor.errors import MonitorError
 
@@ -17,6 +19,23 @@ app = typer.Typer(
     help="Control monitor: is every production change traced to an approved change, and every control known to be on?\n\n"
     "Exit codes: 0 clean, 1 findings, 2 usage or configuration, 3 coverage incomplete, 4 evidence or ledger failure.",
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """Hold what belongs to no command."""
+
+
 app.command("sweep")(sweep.sweep)
 app.command("evaluate")(evaluate.evaluate)
 app.command("checks")(checks.checks)

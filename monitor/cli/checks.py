@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from monitor.cli.options import OutputFormat
+from monitor.cli.options import ConfigDir, OutputFormat
 from monitor.cli.show import Format, coloured, print_json, safe, say, table
 
 
 def checks(
     check: Annotated[str | None, typer.Argument(metavar="[ID]", help="One check in full.")] = None,
+    config: ConfigDir = Path("config"),
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """List the checks, their controls, the facts they judge, and what they need to see; or show one in full.
 
     Example: monitor checks direct-production-change
     """
+    from monitor.expected.controls import load_controls
     from monitor.sweep import registry
 
     found = registry.chosen(registry.discover(), [check] if check else [])
@@ -46,7 +49,13 @@ def checks(
         for line in registry.control_statement(one).split("\n"):
             say(safe(line, 500))
         say()
-        say(f"Controls  {', '.join(one.controls)}")
+        known = load_controls(config) if (config / "controls.yaml").exists() else None
+        for name in one.controls:
+            control = known.get(name) if known else None
+            say(f"Control   {name}" + (f" · {safe(control.title)}: {safe(control.text, 500)}" if control else ""))
+            for framework, clauses in control.references.model_dump().items() if control else ():
+                if clauses:
+                    say(f"          {framework}: {safe('; '.join(clauses), 500)}")
         say(f"Facts     {', '.join(fact.__name__ for fact in one.facts)}")
         say(f"Expects   {', '.join(one.expects.model_fields)} (sections of expected state)")
         for need in one.needs:

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -43,6 +44,11 @@ def cores() -> int:
 def key_of(config: Config) -> SigningKey:
     """Return the key that signs evidence, made on the first run."""
     evidence = config.settings.evidence
+    if not evidence.signing_key.exists() and (evidence.folder / "checkpoint").exists():
+        raise EvidenceError(
+            f"the signing key {evidence.signing_key} is missing, and {evidence.folder} was signed with it",
+            todo="restore the key from its backup; to begin a new log, move the evidence folder and the database away",
+        )
     return signing_key(evidence.signing_key, evidence.origin)
 
 
@@ -93,8 +99,27 @@ def open_store(config: Config) -> Store:
 
 
 @contextmanager
-def ports(config: Config, checks: tuple[Check, ...], replay: Path | None) -> Iterator[tuple[Ports, SigningKey]]:
-    """Yield all that a sweep works with, and the key; the log's writer lock is held meanwhile."""
+def ports(
+    config: Config, checks: tuple[Check, ...], replay: Path | None, *, dry_run: bool = False
+) -> Iterator[tuple[Ports, SigningKey]]:
+    """Yield all that a sweep works with, and the key; the log's writer lock is held meanwhile.
+
+    A dry run where nothing was swept yet works in a scratch folder, and leaves nothing behind.
+    """
+    if dry_run and not (config.settings.evidence.folder / "checkpoint").exists():
+        with tempfile.TemporaryDirectory(prefix="monitor-") as scratch:
+            folder = Path(scratch)
+            evidence = config.settings.evidence.model_copy(
+                update={"folder": folder / "evidence", "signing_key": folder / "key.pem"}
+            )
+            changes = {
+                "evidence": evidence,
+                "database": f"sqlite:///{folder}/monitor.db",
+                "retained": str(folder / "events"),
+            }
+            with ports(replace(config, settings=config.settings.model_copy(update=changes)), checks, replay) as made:
+                yield made
+        return
     key = key_of(config)
     found = sources(config, replay)
     place = Location.parse(config.settings.retained)

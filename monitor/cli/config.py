@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from monitor.cli.options import ConfigDir, OutputFormat, configuration
-from monitor.cli.show import Format, print_json, safe, say
+from monitor.cli.show import Format, complain, print_json, safe, say
 
+_EXAMPLE = "Example Organisation"
 app = typer.Typer(help="Settings and expected state.", no_args_is_help=True)
 
 
@@ -23,6 +24,10 @@ def check(config: ConfigDir = Path("config"), output: OutputFormat = Format.TABL
 
     loaded = configuration(config)
     sections = loaded.expected.sections
+    if loaded.settings.evidence.origin.startswith("evidence.example.com/") and loaded.settings.organisation != _EXAMPLE:
+        complain(
+            "warning: evidence.origin is still the example's; it is part of every signature for ever: name a host of yours"
+        )
     for one in registry.discover():
         loaded.expected.build(one.expects)
     counts = {
@@ -48,6 +53,7 @@ def schema(
     name: Annotated[
         str | None, typer.Argument(help="expected, settings or controls; all of them if not given.")
     ] = None,
+    config: ConfigDir = Path("config"),
 ) -> None:
     """Print the JSON Schema of the YAML files, with which an editor completes and checks them.
 

@@ -10,7 +10,7 @@ import typer
 
 from monitor.cli import exits
 from monitor.cli.options import ConfigDir
-from monitor.cli.show import to_json
+from monitor.cli.show import complain, to_json
 
 _LARGEST = 1 << 30
 
@@ -37,6 +37,9 @@ def evaluate(
         raise ConfigError(f"no kind is called {kind!r}", todo=f"choose from: {', '.join(documents.KINDS)}")
     state = load(expected or config / "expected")
     found = [document for name in files for document in documents.documents(_content(name))]
+    if not found:
+        complain(f"there is no document in {', '.join(files)}")
+        raise typer.Exit(exits.INCOMPLETE)
     seen = set()
     for judged in documents.judge_cloudtrail(found, registry.discover(), state):
         seen.add(judged.outcome.value)

@@ -32,21 +32,25 @@ def verify(
         datetime | None, typer.Option("--from", help="Begin of the period that must be covered (UTC).")
     ] = None,
     until: Annotated[datetime | None, typer.Option("--to", help="End of the period (UTC).")] = None,
+    evidence: Annotated[
+        Path | None, typer.Option(help="The evidence folder alone, where the monitor's configuration is not at hand.")
+    ] = None,
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Verify bytes, log, signatures, consistency and coverage, each with its own verdict. A gap is a failure.
 
     Exits with 4 if the evidence does not hold, with 3 if it holds and its coverage has a gap.
 
-    Example: monitor evidence verify --vkey "$(cat handed-over.vkey)" --from 2026-03-01 --to 2026-04-01
+    Example: monitor evidence verify --evidence evidence/ --vkey "$(cat handed-over.vkey)" --from 2026-03-01 --to 2026-04-01
     """
+    from contextlib import AbstractContextManager, nullcontext
+
     from monitor.cli import compose
-    from monitor.errors import ConfigError
+    from monitor.errors import ConfigError, EvidenceError
+    from monitor.evidence.note import Verifier
     from monitor.evidence.verify import verify as judge
     from monitor.model import Window
 
-    loaded = configuration(config)
-    folder = _folder(loaded)
     if (since is None) != (until is None):
         raise ConfigError("--from and --to belong together", todo="give both, or neither")
     period = Window(_utc(since), _utc(until)) if since and until else None
@@ -54,16 +58,31 @@ def verify(
         raise ConfigError("--from is not before --to", todo="swap them")
     keys = tuple(vkey or ())
     outside = bool(keys)
-    if not keys and loaded.settings.evidence.signing_key.exists():
-        keys = (compose.key_of(loaded).vkey,)
-    known = _kept(checkpoint) if checkpoint else _recorded(loaded)
-    with compose.retained_folder(loaded, folder) as retained:
+    for key in keys:
+        try:
+            Verifier.parse(key)
+        except (EvidenceError, ValueError) as wrong:
+            raise ConfigError(f"--vkey is no key: {wrong}", todo="give it whole, as NAME+KEYID+BASE64") from None
+    known = _kept(checkpoint) if checkpoint else None
+    events: AbstractContextManager[Path | None]
+    if evidence:
+        folder, events = evidence, nullcontext(evidence / "events")
+        if not folder.is_dir():
+            raise ConfigError(f"there is no folder {folder}", todo="name the folder that holds `checkpoint`")
+    else:
+        loaded = configuration(config)
+        folder, events = _folder(loaded), compose.retained_folder(loaded, _folder(loaded))
+        if not keys and loaded.settings.evidence.signing_key.exists():
+            keys = (compose.key_of(loaded).vkey,)
+        known = known or _recorded(loaded)
+    with events as retained:
         levels = judge(folder, keys, retained, period, known)
     if output is Format.JSON:
         print_json(levels)
     else:
         for level in levels:
-            say(f"{coloured(level.outcome.value):<24} [bold]{level.name:<12}[/] {safe(level.summary, 300)}")
+            word = coloured(level.outcome.value) + " " * (8 - len(level.outcome.value))
+            say(f"{word} [bold]{level.name:<12}[/] {safe(level.summary, 300)}")
             for problem in level.problems:
                 say(f"             {safe(problem, 300)}")
         if not keys:
@@ -119,7 +138,12 @@ def _utc(when: datetime) -> datetime:
 @app.command()
 def coverage(
     config: ConfigDir = Path("config"),
-    sweeps: Annotated[int, typer.Option(help="How many sweeps, newest first; 0 is all.")] = 1,
+    sweeps: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="So many sweeps, newest first; 0 is all. Default: the newest, and all that have a gap."
+        ),
+    ] = None,
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Show what each sweep was to read against what it read to the end, from the evidence log itself.
@@ -132,7 +156,10 @@ def coverage(
 
     folder = _folder(configuration(config))
     manifests = list(history(folder))[::-1]
-    manifests = manifests[:sweeps] if sweeps else manifests
+    if sweeps is None:
+        manifests = manifests[:1] + [m for m in manifests[1:] if any(c.status != "complete" for c in m.coverage())]
+    elif sweeps:
+        manifests = manifests[:sweeps]
     rows: list[dict[str, Any]] = [
         {"sweep": m.predicate.sweep, "manifest": m.index, "coverage": c} for m in manifests for c in m.coverage()
     ]
@@ -189,6 +216,7 @@ def show(
 
     Example: monitor evidence show 12 --raw | sha256sum
     """
+    import base64
     import sys
 
     import msgspec
@@ -205,4 +233,22 @@ def show(
     if raw:
         sys.stdout.buffer.write(body)
         return
-    print_json(msgspec.json.decode(body))
+    record = msgspec.json.decode(body)
+    if isinstance(record, dict) and "payloadType" in record:
+        # A signed envelope: what it says is of more use than its base64. --raw gives the envelope.
+        signed = [one.get("keyid", "") for one in record.get("signatures", [])]
+        record = {"signed_by": signed, **msgspec.json.decode(base64.b64decode(record["payload"]))}
+    print_json(record)
+
+
+@app.command()
+def key(config: ConfigDir = Path("config")) -> None:
+    """Print the log's public key, to hand to an auditor by another way than the evidence.
+
+    Example: monitor evidence key > handed-over.vkey
+    """
+    from monitor.cli import compose
+
+    loaded = configuration(config)
+    _folder(loaded)
+    say(safe(compose.key_of(loaded).vkey, 500))

@@ -9,10 +9,12 @@ import typer
 
 from monitor.cli import exits
 from monitor.cli.options import ConfigDir, OutputFormat, configuration
-from monitor.cli.show import Format, clean, coloured, moment, print_json, safe, say, table
+from monitor.cli.show import Format, clean, coloured, complain, moment, print_json, safe, say, table
 
 if TYPE_CHECKING:
     from monitor.model import Result
+    from monitor.settings import Config
+    from monitor.store.store import Store
     from monitor.store.views import Finding
 
 app = typer.Typer(help="Findings: the life of each failing (check, subject) over sweeps.", invoke_without_command=True)
@@ -55,6 +57,7 @@ def show_list(
             for f in store.findings(severity=Severity(severity) if severity else None, check=check)
             if everything or f.is_open
         ]
+        unknown = _unknown(loaded, store)
     if output is Format.JSON:
         print_json(found)
     elif not found:
@@ -65,7 +68,24 @@ def show_list(
             where = f"{name_of(f.scope, names)}  since {f.first_seen:%Y-%m-%d}"
             print_finding(f.id, urgency, where, f.actor, f.reason)
         say("The story of one: monitor findings show ID")
-    raise typer.Exit(exits.verdict(findings=any(f.is_open for f in found), incomplete=False))
+    if unknown:
+        complain(unknown)
+    raise typer.Exit(exits.verdict(findings=any(f.is_open for f in found), incomplete=bool(unknown)))
+
+
+def _unknown(loaded: Config, store: Store) -> str:
+    """Return why these findings may not be all there is; empty if the database knows the newest sealed sweep."""
+    from monitor.evidence.history import last_manifest
+    from monitor.evidence.reader import LogReader
+
+    folder = loaded.settings.evidence.folder
+    if not (folder / "checkpoint").exists():
+        return "" if store.recorded_sweeps() else "no sweep was ever run here, so nothing is known: run `monitor sweep`"
+    reader = LogReader.open(folder)
+    newest = last_manifest(reader, reader.size)
+    if newest is None or newest.predicate.sweep in store.recorded_sweeps():
+        return "" if newest else "no sweep was ever sealed here, so nothing is known: run `monitor sweep`"
+    return "the evidence holds sweeps that this database does not know: run `monitor sweep`, which records them"
 
 
 @app.command("show")

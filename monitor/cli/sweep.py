@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import sys
@@ -20,7 +21,7 @@ from monitor.cli.show import Format, clean, coloured, console, moment, number, p
 
 if TYPE_CHECKING:
     from monitor.evidence.keys import SigningKey
-    from monitor.model import Result
+    from monitor.model import Result, ScopeCoverage
     from monitor.settings import Config
     from monitor.sources.ports import Progress
     from monitor.sweep.run import Swept
@@ -70,14 +71,17 @@ def sweep(
     )
     available = registry.discover()
     shown = {one.id for one in registry.chosen(available, check or ())}
-    with compose.ports(loaded, available, replay) as (ports, key), progress_bar() as progress:
+    with compose.ports(loaded, available, replay, dry_run=plan.dry_run) as (ports, key), progress_bar() as progress:
+        first = not ports.store.recorded_sweeps()
         swept = run(plan, ports, progress)
+        still_open = len(ports.store.open_findings())
     # What was read is read once, so every check must judge it now; which of them are shown is another matter.
     swept = msgspec.structs.replace(swept, results=tuple(r for r in swept.results if r.check in shown))
     if output is Format.JSON:
         print_json(report(swept, loaded, key))
     else:
-        _tell(swept, loaded, key, "" if config == Path("config") else f" --config {config}")
+        also = "" if config == Path("config") else f" --config {config}"
+        _tell(swept, loaded, key, also, first=first, still_open=still_open)
     incomplete = not swept.complete or any(r.outcome in ("unknown", "error") for r in swept.results)
     raise typer.Exit(exits.verdict(findings=any(r.outcome == "fail" for r in swept.results), incomplete=incomplete))
 
@@ -135,7 +139,7 @@ def report(swept: Swept, config: Config, key: SigningKey) -> dict[str, Any]:
     }
 
 
-def _tell(swept: Swept, config: Config, key: SigningKey, also: str) -> None:
+def _tell(swept: Swept, config: Config, key: SigningKey, also: str, *, first: bool, still_open: int) -> None:
     from monitor.store.reconcile import finding_id
     from monitor.sweep.run import problems, worst
 
@@ -163,14 +167,11 @@ def _tell(swept: Swept, config: Config, key: SigningKey, also: str) -> None:
         f"Covered     {number(counts['events'])} events in {number(counts['objects'])} new log objects; "
         f"{len(sweep.coverage) - len(gaps)} of {len(sweep.coverage)} reads are whole"
     )
-    for gap in gaps[:8]:
-        say(f"            {coloured(gap.status.value)} {safe(gap.scope)} {safe(gap.source)}: {safe(gap.reason, 110)}")
-    if len(gaps) > 8:
-        say(f"            and {len(gaps) - 8} more: monitor evidence coverage")
+    _gaps(gaps)
     judged = " · ".join(f"{number(n)} {coloured(name)}" for name, n in sorted(outcomes.items()))
     say(f"Judged      {number(counts['writes'])} writes; {number(len(swept.results))} results: {judged or 'none'}")
     bad = worst(swept.results)
-    _findings(bad, swept, finding_id, production.name_of)
+    _findings(bad, swept, finding_id, production.name_of, still_open)
     if swept.sealing:
         say(
             f"Evidence    {safe(config.settings.evidence.folder)}: log of {number(swept.sealing.log_size)} entries, "
@@ -191,15 +192,33 @@ def _tell(swept: Swept, config: Config, key: SigningKey, also: str) -> None:
     )
 
 
+def _gaps(gaps: list[ScopeCoverage]) -> None:
+    """Print what could not be read, and what to grant: one line for all scopes that lack the same for the same reason."""
+    alike: dict[tuple[str, str, str, str], list[str]] = {}
+    for gap in gaps:
+        alike.setdefault((gap.status.value, gap.source, gap.reason, gap.grant), []).append(gap.scope)
+    for (status, source, reason, grant), scopes in list(alike.items())[:10]:
+        where = safe(scopes[0]) + (f" and {len(scopes) - 1} more" if len(scopes) > 1 else "")
+        say(f"            {coloured(status)} {where} {safe(source)}: {safe(reason, 200)}")
+        if grant:
+            say(f"                    grant or mend: {safe(grant, 200)}")
+    if len(alike) > 10:
+        say(f"            and {len(alike) - 10} more: monitor evidence coverage")
+
+
 def _findings(
-    bad: list[Result], swept: Swept, finding_id: Callable[[str, str], str], names: Callable[[str, str], str]
+    bad: list[Result],
+    swept: Swept,
+    finding_id: Callable[[str, str], str],
+    names: Callable[[str, str], str],
+    still_open: int,
 ) -> None:
     if not bad:
         say("Found       nothing that needs a person")
         return
     opened = len(swept.findings.opened) if swept.findings else 0
     resolved = len(swept.findings.resolved) if swept.findings else 0
-    change = f", {opened} new, {resolved} resolved" if swept.findings else ""
+    change = f", {opened} new, {resolved} resolved; {still_open} open in all" if swept.findings else ""
     say(f"Found       {len(bad)} that need a person{change}")
     shown = bad[: _shown()]
     for r in shown:
@@ -222,7 +241,7 @@ def name_of(scope: str, names: Callable[[str, str], str]) -> str:
 
 def print_finding(identity: str, urgency: str, where: str, actor: str, reason: str) -> None:
     """Print a finding in two lines: what it is, how urgent, where and who; and what happened."""
-    width = max(60, int(console().width))
+    width = max(60, int(console().width)) if console().is_terminal or "COLUMNS" in os.environ else 240
     who = clean(short_actor(actor), width - 44)
     say(f"  {identity}  {coloured(urgency)}{' ' * (9 - len(urgency))} {safe(where, 44)}  [bold]{safe(who)}[/]")
     say(f"                {safe(reason, width - 17)}")

@@ -77,6 +77,15 @@ class _File(msgspec.Struct):
     eventName: msgspec.Raw = msgspec.Raw(b"")
 
 
+class _LookedUp(msgspec.Struct):
+    CloudTrailEvent: str
+
+
+class _Lookup(msgspec.Struct):
+    Events: list[_LookedUp]
+
+
+_lookup = msgspec.json.Decoder(_Lookup).decode
 _list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _file = msgspec.json.Decoder(_File).decode
 _valid = msgspec.json.Decoder(msgspec.Raw).decode
@@ -86,6 +95,12 @@ def _of(text: bytes) -> list[bytes]:
     if text.startswith(b"["):
         return [bytes(raw) for raw in _list(text)]
     _valid(text)
+    if b'"CloudTrailEvent"' in text:
+        try:
+            # What `aws cloudtrail lookup-events` prints: each record as a string within a list.
+            return [event.CloudTrailEvent.encode() for event in _lookup(text).Events]
+        except (msgspec.ValidationError, UnicodeEncodeError):
+            return [text]
     if b'"Records"' in text:
         try:
             file = _file(text)

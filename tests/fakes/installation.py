@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 
 from monitor.evidence.history import Manifest, history
 from monitor.model import Result
-from monitor.sources.ports import OBJECTS
 from monitor.store.record import SweepRecord
 from monitor.store.store import Store
 from monitor.store.views import Finding
@@ -100,9 +99,9 @@ class Installation:
             return {found.id: found for found in store.findings()}
 
     def read_keys(self) -> set[str]:
-        """Return the keys of all log objects that count as read."""
+        """Return the keys of all log objects that count as read, at the place that the last sealed sweep read."""
         with self.store() as store:
-            return set(store.read_keys(OBJECTS))
+            return set(store.read_keys(self.record().object_source))
 
     def store(self) -> Store:
         """Return the database, opened."""

@@ -81,7 +81,7 @@ def signatures(
             problems.add(f"entry {index}: {error.what}")
     counted = f"{len(archive) + 1} checkpoints and {len(scan.records.envelopes)} manifests"
     if given:
-        return problems.level("signatures", f"{counted}, under the key that was given")
+        return problems.level("signatures", f"{counted}, under the key that was given to verify with")
     summary = (
         f"{counted}, under the key found beside the log: whoever rewrote the log could have put it there;"
         " give the key as you received it from its owner"
@@ -117,7 +117,7 @@ def consistency(
         )
     else:
         _known(known, vkeys, scan, problems)
-        summary += ", and so is the one kept elsewhere"
+        summary += ", and so is the one to compare with"
     return problems.level("consistency", summary)
 
 

@@ -140,7 +140,7 @@ class DigestReader:
                 status=CoverageStatus.PARTIAL if reason else CoverageStatus.COMPLETE,
                 window=window,
                 reason=reason,
-                grant=next((doubt.grant for doubt in chain.unproven if doubt.grant), ""),
+                grant="" if broken else next((doubt.grant for doubt in chain.unproven if doubt.grant), ""),
                 counts={"digests": chain.digests, "files": chain.files, "files_verified": chain.files_verified},
                 gaps=tuple(broken),
             )

@@ -38,6 +38,7 @@ class S3Objects:
 
     def _call(self, operation: str, permission: str, key: str, **params: Any) -> dict[str, Any]:
         where = f"s3://{self.location.bucket}/{key}"
+        permission = f"{permission} on {where}"
         return call(self.client, operation, permission, where, Bucket=self.location.bucket, **params) or {}
 
     def _pages(self, start: str, **params: Any) -> Iterator[dict[str, Any]]:

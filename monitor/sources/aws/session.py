@@ -28,7 +28,7 @@ from monitor.errors import Denied, Malformed, SourceError, Throttled, Unavailabl
 from monitor.model import Capture
 from monitor.sources.aws.http_seam import SOURCE, replay
 
-ATTEMPTS = 8
+ATTEMPTS = 5
 _SESSION_NAME = "control-monitor"
 # https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/CommonErrors.html
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
