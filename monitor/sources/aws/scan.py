@@ -29,6 +29,8 @@ from monitor.sources import retained
 from monitor.sources.connect import connect
 from monitor.sources.objects import Location, ObjectInfo, Objects
 
+_DENSE, _RECORD = 40, 64
+"""A log file inflates tenfold, and no record is so short (bytes): what is otherwise would cost a worker all its memory."""
 FLUSH = 20_000
 """Rows held before they are written: bounds a worker's memory whatever the archive's size."""
 
@@ -124,6 +126,8 @@ class _Reader:
         digest = hashlib.sha256(body).hexdigest()
         try:
             content = inflate(body, task.limit)
+            if len(content) > _DENSE * len(body) and content.count(b"},{") > len(content) // _RECORD:
+                raise Malformed("holds more records than a log file of its size can")
         except Malformed as damaged:
             answer.objects.append(LogObject(key=key, scope=scope, sha256=digest, size=len(body), damage=damaged.what))
             return
