@@ -150,6 +150,11 @@ class FolderObjects:
             file.flush()
             os.fsync(file.fileno())
         half.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # The name is in the folder: without this it may be gone after a power cut.
+        finally:
+            os.close(folder)
 
     def delete(self, key: str) -> None:
         """Remove an object if it is there."""
