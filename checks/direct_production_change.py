@@ -122,14 +122,11 @@ def _session(session: ChangeSession, proof: Proof | None, expect: Expect) -> Res
 def _logs(expect: Expect, sweep: Sweep, written: Counter[str]) -> Iterator[Result]:
     """Yield for each scope of production whether its log was read whole, so that what was not seen did not happen."""
     accounts = expect.production.accounts()
-    found: dict[str, list[ScopeCoverage]] = {scope: [] for scope in expect.production.scopes()}
-    for read in sweep.coverage:
-        if read.source.endswith(LOGS):
-            # What is told of a whole account or provider holds for each of its scopes.
-            for scope in [s for s in found if s.startswith(f"{read.scope}:")] or [read.scope]:
-                if any(f"{scope}:".startswith(f"{account}:") for account in accounts):
-                    found.setdefault(scope, []).append(read)
-    for scope, reads in sorted(found.items()):
+    told = [read for read in sweep.coverage if read.source.endswith(LOGS)]
+    regions = {read.scope for read in told if any(read.scope.startswith(f"{account}:") for account in accounts)}
+    for scope in sorted(regions | set(expect.production.scopes())):
+        # What is told of a whole account or provider holds for each of its scopes.
+        reads = [read for read in told if f"{scope}:".startswith(f"{read.scope}:")]
         yield _log(scope, reads, sweep, written[":".join(scope.split(":")[:2])])
 
 

@@ -144,7 +144,7 @@ def _is_instance(identity: Identity) -> bool:
     return identity.type == "AssumedRole" and marked and bool(_INSTANCE.fullmatch(_session_name(identity)))
 
 
-_INSTANCE = re.compile(r"m?i-[0-9a-f]{8,17}")
+_INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 _SERVICE_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/aws-service-role/[^/]+/[^/]+")
 
 

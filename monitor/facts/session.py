@@ -140,7 +140,16 @@ def join(
 
 
 def _adopt(grouped: dict[str, dict[tuple[str, str], ChangeEvent]]) -> None:
-    """Give calls without a key to the session that made them, if only one of that holder and second is there."""
+    """Bring together what is one session.
+
+    Calls with a key of which another call shows that a person holds it are that person's; calls without a key belong to the
+    session that made them, if only one of that holder and second is there.
+    """
+    for name in [name for name in grouped if "-" in name]:
+        person = grouped.get(stem(name), {})
+        keys = {event.actor.access_key for event in person.values() if event.actor.human}
+        if keys.intersection(event.actor.access_key for event in grouped[name].values()):
+            person.update(grouped.pop(name))
     keyed: dict[str, list[str]] = {}
     for name in grouped:
         if "-" in name:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Thread
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 import botocore.session
 from botocore.config import Config
@@ -20,18 +20,26 @@ _STATUS = {403: "403 Forbidden", 500: "500 Internal Server Error"}
 
 
 class Gate:
-    """Stands before the server. `asked` lists (method, path); `refused` maps a path to the status that it gets."""
+    """Stands before the server.
+
+    `asked` lists (method, path); `refused` maps a path to the status that it gets; `unlisted` holds the prefixes whose
+    folders may not be listed, as under a bucket policy with a condition on `s3:delimiter`.
+    """
 
     def __init__(self, behind: Callable[..., Iterable[bytes]]) -> None:
         self.behind = behind
         self.asked: list[tuple[str, str]] = []
         self.refused: dict[str, int] = {}
+        self.unlisted: set[str] = set()
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
         path = unquote(environ["PATH_INFO"])
         self.asked.append((environ["REQUEST_METHOD"], path))
         status = self.refused.get(path)
+        query = parse_qs(environ["QUERY_STRING"])
+        if "delimiter" in query and self.unlisted.intersection(query.get("prefix", ())):
+            status = 403
         if status is None:
             return self.behind(environ, start)
         answer = f"<Error><Code>{_CODES[status]}</Code><Message>as told</Message></Error>".encode()

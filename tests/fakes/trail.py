@@ -69,9 +69,50 @@ def event(
     } | over
 
 
+def token_exchange(of: dict[str, Any], subject: str) -> dict[str, Any]:
+    """Return the exchange of a token with this subject for the credentials that a record was made with."""
+    issuer = "token.actions.githubusercontent.com"
+    provider = f"arn:aws:iam::{of['userIdentity']['accountId']}:oidc-provider/{issuer}"
+    caller = {"type": "WebIdentityUser", "principalId": f"{provider}:sts.amazonaws.com:{subject}", "userName": subject}
+    given = {"subjectFromWebIdentityToken": subject, "audience": "sts.amazonaws.com", "provider": provider}
+    return _issued(of, "AssumeRoleWithWebIdentity", caller | {"identityProvider": provider}, given)
+
+
+def role_taken(of: dict[str, Any], by: dict[str, Any]) -> dict[str, Any]:
+    """Return how the session that made one record took the role with which another was made."""
+    return _issued(of, "AssumeRole", by["userIdentity"], {})
+
+
+def _issued(of: dict[str, Any], name: str, caller: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    holder = of["userIdentity"]
+    context = holder["sessionContext"]
+    began = datetime.fromisoformat(context["attributes"]["creationDate"])
+    session = holder["arn"].rpartition("/")[2]
+    credentials = {"accessKeyId": holder["accessKeyId"], "expiration": stamp(began + timedelta(minutes=15))}
+    return event(
+        began,
+        account=holder["accountId"],
+        eventSource="sts.amazonaws.com",
+        eventName=name,
+        readOnly=True,
+        userIdentity=caller,
+        requestParameters={"roleArn": context["sessionIssuer"]["arn"], "roleSessionName": session},
+        responseElements={
+            "credentials": credentials,
+            "assumedRoleUser": {"assumedRoleId": holder["principalId"], "arn": holder["arn"]},
+        }
+        | given,
+    )
+
+
 def body(records: Iterable[dict[str, Any]]) -> bytes:
     """Return a log object's bytes."""
-    return gzip.compress(json.dumps({"Records": list(records)}).encode(), mtime=0)
+    return body_of(json.dumps({"Records": list(records)}).encode())
+
+
+def body_of(content: bytes) -> bytes:
+    """Return content as an object's bytes."""
+    return gzip.compress(content, mtime=0)
 
 
 def key(

@@ -158,7 +158,8 @@ def test_help_is_instant_and_loads_nothing_heavy() -> None:
 def test_commands_of_the_readme_exist() -> None:
     text = (ROOT / "README.md").read_text()
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    lines = [line.removeprefix("$ ").strip() for block in blocks for line in block.splitlines()]
+    whole = [block.replace("\\\n", " ") for block in blocks]
+    lines = [line.removeprefix("$ ").strip() for block in whole for line in block.splitlines()]
     told = [line.partition("  #")[0] for line in lines if line.startswith("monitor ")]
     if not told:
         pytest.skip("the README shows no commands yet")
@@ -188,8 +189,10 @@ def test_exit_codes_of_a_sweep(install: Callable[[Path | None], Installation], o
     assert here(*dry).code == 1
     assert here(*dry, "--check", "no-such-check").code == 2
     assert here("sweep", "--dry-run").code == 3, "what could not be seen outranks what was found"
+    assert not here.key.exists(), "a dry run makes no key"
+    here.key.parent.mkdir(parents=True)
     here.key.write_text("no key")
-    assert here(*dry).code == 4
+    assert here("sweep", "--until", "2026-03-16").code == 4
 
 
 def test_exit_codes_of_lists(swept: Installation) -> None:

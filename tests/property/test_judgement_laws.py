@@ -126,9 +126,9 @@ covered = st.builds(
     lambda scope, status, source, grant, count: ScopeCoverage(
         scope=scope, source=source, status=status, window=WINDOW, grant=grant, counts={"events": count}
     ),
-    st.sampled_from(SCOPES) | texts,
+    st.sampled_from(SCOPES) | st.sampled_from([f"aws:{PAYMENTS}", f"aws:{DATA}", "aws"]) | texts,
     statuses,
-    st.sampled_from(["aws.logs", "aws.logs", "aws.digests"]),
+    st.sampled_from(["aws.logs", "aws.logs", "aws.digests", "aws.trails"]),
     texts,
     st.integers(0, 9),
 )
@@ -176,16 +176,15 @@ def test_every_session_of_production_gets_a_verdict_and_no_other(found: list[Cha
 
 
 @given(coverages, sessions)
-def test_no_account_passes_whose_log_was_not_read_whole(
+def test_no_scope_passes_whose_log_was_not_read_and_proven_whole(
     coverage: tuple[ScopeCoverage, ...], found: list[ChangeSession]
 ) -> None:
-    whole = {c.scope for c in coverage if c.source == "aws.logs" and c.status is CoverageStatus.COMPLETE}
-    lacking = {c.scope for c in coverage if c.source == "aws.logs" and c.status is not CoverageStatus.COMPLETE}
     logs = {r.scope: r.outcome for r in judge(found, coverage) if ":log@" in r.subject}
-    for account in (f"aws:{PAYMENTS}", f"aws:{DATA}"):
-        declared = {scope for scope in SCOPES if scope.startswith(account + ":")}
-        passes = declared <= whole and not any(scope.startswith(account + ":") for scope in lacking)
-        assert (logs[account] is Outcome.PASS) is passes
+    for scope in SCOPES:
+        told = [c for c in coverage if f"{scope}:".startswith(f"{c.scope}:") and c.source != "aws.trails"]
+        read = any(c.source == "aws.logs" for c in told)
+        passes = read and all(c.status is CoverageStatus.COMPLETE for c in told)
+        assert (logs[scope] is Outcome.PASS) is passes
 
 
 HUBS = [role_actor("hub", f"ASIAHUB{n}", f"hub-{n}", account=TOOLING) for n in range(4)]

@@ -6,6 +6,7 @@ as its folder's day is within the overlap. A scope is one account and region.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, as_completed
@@ -14,6 +15,7 @@ from datetime import datetime
 import msgspec
 
 from monitor.decode import cloudtrail as decode
+from monitor.errors import SourceError
 from monitor.expected.models import AwsEstate
 from monitor.facts.change import ChangeEvent, TokenExchange
 from monitor.facts.log_object import LogObject, RetainedPart
@@ -146,12 +148,28 @@ class TrailLogs:
                 progress("reading log objects", done, total)
             return answers
         with self.executor() as pool:
-            futures = {pool.submit(scan, task): task for task in tasks}
+            futures = [_given(pool, task) for task in tasks]
             done = 0
             for future in as_completed(futures):
-                done += len(futures[future].objects)
+                done += len(tasks[futures.index(future)].objects)
                 progress("reading log objects", done, total)
-            return [_answer(future, task) for future, task in futures.items()]
+            return [self._answer(future, task) for future, task in zip(futures, tasks, strict=True)]
+
+    def _answer(self, future: Future[Scanned], task: Task) -> Scanned:
+        """Return a worker's answer; of a worker that died, that none of its objects was read. What it wrote is removed."""
+        try:
+            return future.result()
+        except BrokenExecutor:
+            keep = connect(self.reading.retained)
+            with contextlib.suppress(SourceError):  # Where nothing was written yet there is nothing to remove.
+                for path in retained.left_by(keep, {task.name.rpartition("-")[0]}):
+                    if path.rpartition("/")[2].startswith(f"{task.name}."):
+                        keep.delete(path)
+            why = "the worker that read it died: out of memory, or killed"
+            todo = (
+                "give the monitor more memory or fewer workers, or lower aws.trail_logs.max_object_mb; then sweep again"
+            )
+            return Scanned(unread=[(scope, info.key, "Unavailable", why, todo) for scope, _, info in task.objects])
 
     def _merge(self, scanned: list[Scanned], memory: Memory, answer: Collected) -> None:
         """Join the workers' answers in order. An event that was delivered twice, now or earlier, counts once.
@@ -213,14 +231,14 @@ def _suspected(found: LogObject, count: int) -> LogObject:
     return msgspec.structs.replace(found, damage=f"{found.damage}; {what}".strip("; "))
 
 
-def _answer(future: Future[Scanned], task: Task) -> Scanned:
-    """Return a worker's answer; of a worker that died, that none of its objects was read."""
+def _given(pool: Executor, task: Task) -> Future[Scanned]:
+    """Return a task's future; of a pool that is broken already, one that says so."""
     try:
-        return future.result()
-    except BrokenExecutor:
-        why = "the worker that read it died: out of memory, or killed"
-        todo = "give the monitor more memory or fewer workers, or lower aws.trail_logs.max_object_mb; then sweep again"
-        return Scanned(unread=[(scope, info.key, "Unavailable", why, todo) for scope, _, info in task.objects])
+        return pool.submit(scan, task)
+    except BrokenExecutor as broken:
+        future: Future[Scanned] = Future()
+        future.set_exception(broken)
+        return future
 
 
 def groups(todo: Iterable[tuple[str, str, ObjectInfo]], workers: int) -> list[tuple[tuple[str, str, ObjectInfo], ...]]:

@@ -1,10 +1,10 @@
-"""The check `direct-production-change`: sessions as a whole, and what is said of each account's log."""
+"""The check `direct-production-change`: sessions as a whole, and what is said of the log of each scope."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -105,12 +105,19 @@ def of(session: ChangeSession) -> Result:
     return judge(session)[session.id]
 
 
-def log_of(account: str, coverage: Sequence[ScopeCoverage]) -> Result:
-    (result,) = [r for s, r in judge(coverage=coverage).items() if s.startswith(f"aws:{account}:log")]
+def log_of(scope: str, coverage: Sequence[ScopeCoverage]) -> Result:
+    (result,) = [r for s, r in judge(coverage=coverage).items() if s.startswith(f"{scope}:log@")]
     return result
 
 
+def outcomes(coverage: Sequence[ScopeCoverage]) -> dict[str, Outcome]:
+    """Return what is said of the log of each scope."""
+    return {s.partition(":log@")[0]: r.outcome for s, r in judge(coverage=coverage).items() if ":log@" in s}
+
+
 OPERATOR, GLASS, FORWARDER = role_actor("operator"), role_actor("BreakGlass"), role_actor("forwarder")
+OPERATOR_HUB = role_actor("hub", "ASIAHUB", account=TOOLING)
+STREAM = "logs:CreateLogStream"
 
 
 class TestSessions:
@@ -192,6 +199,27 @@ class TestSessions:
         result = of(session)
         assert (result.scope, result.evidence) == (f"aws:{PAYMENTS}", session.references())
 
+    @pytest.mark.parametrize(
+        "session",
+        [
+            one(write(actor=FORWARDER, action=STREAM), exchanges=[exchange(kind="role", source=PERSON)]),
+            one(write(actor=FORWARDER, action=STREAM), exchanges=[exchange(kind="role", source=user_actor())]),
+            one(write(actor=role_actor("forwarder", human="from the console"), action=STREAM)),
+            one(
+                write(actor=FORWARDER, action=STREAM),
+                exchanges=[exchange(kind="role", source=OPERATOR_HUB), exchange("ASIAHUB", "role", PERSON)],
+            ),
+        ],
+        ids=["person", "user", "console", "person behind a role"],
+    )
+    def test_a_trusted_service_that_a_person_took_is_not_excused(self, session: ChangeSession) -> None:
+        result = of(session)
+        assert (result.outcome, result.change_class) == (Outcome.FAIL, ChangeClass.DIRECT)
+
+    def test_a_trusted_service_that_a_machine_took_is(self) -> None:
+        chain = [exchange(kind="role", source=OPERATOR_HUB), exchange("ASIAHUB", "service")]
+        assert of(one(write(actor=FORWARDER, action=STREAM), exchanges=chain)).outcome is Outcome.PASS
+
     @pytest.mark.parametrize("seed", range(4))
     def test_the_order_of_sessions_and_of_coverage_does_not_matter(self, seed: int) -> None:
         actors = [PERSON, OPERATOR, GLASS, FORWARDER, user_actor(), role_actor(), role_actor("x")]
@@ -203,71 +231,93 @@ class TestSessions:
         assert judge(*sessions, coverage=coverage) == expected
 
 
-class TestTheLogOfAnAccount:
-    def test_an_account_whose_log_was_read_whole_passes_with_its_counts(self) -> None:
-        session = one(*(write(f"w{n}", OPERATOR) for n in range(3)))
-        coverage = [covered(s, counts={"events": 5, "writes": 3}) for s in SCOPES]
-        results = judge(session, coverage=coverage)
-        (result,) = [r for s, r in results.items() if s.startswith(f"aws:{PAYMENTS}:log@")]
-        assert (result.outcome, result.remedy) == (Outcome.PASS, "")
-        assert "3 writes" in result.reason
-        assert result.observed["counts"] == {"events": 10, "writes": 6}
+WHOLE = dict.fromkeys(SCOPES, Outcome.PASS)
 
+
+class TestTheLogOfAScope:
+    def test_a_scope_whose_log_was_read_whole_passes_with_its_counts(self) -> None:
+        session = one(*(write(f"w{n}", OPERATOR) for n in range(3)))
+        coverage = [covered(s, counts={"events": 5 + n, "writes": 3}) for n, s in enumerate(SCOPES)]
+        coverage += [covered(s, source="aws.digests", counts={"digests": 24}) for s in SCOPES]
+        results = judge(session, coverage=coverage)
+        (result,) = [r for s, r in results.items() if s.startswith(f"{SCOPES[1]}:log@")]
+        assert (result.outcome, result.remedy, result.scope) == (Outcome.PASS, "", SCOPES[1])
+        assert "3 writes" in result.reason
+        assert result.observed["counts"] == {"digests": 24, "events": 6, "writes": 3}
+
+    @pytest.mark.parametrize("source", ["aws.logs", "aws.digests"])
     @pytest.mark.parametrize("status", [s for s in CoverageStatus if s is not CoverageStatus.COMPLETE])
     @pytest.mark.parametrize("scope", SCOPES[:2])
-    def test_one_region_that_was_not_read_whole_makes_its_account_unknown(
-        self, status: CoverageStatus, scope: str
+    def test_a_region_that_was_not_read_or_proven_whole_is_unknown_and_no_other(
+        self, status: CoverageStatus, scope: str, source: str
     ) -> None:
         broken = covered(
-            scope, status, reason="two objects", grant="s3:GetObject on it", gaps=("a.json.gz: cut short",)
+            scope, status, source=source, reason="two objects", grant="s3:GetObject on it", gaps=("a.json.gz: cut",)
         )
-        coverage = [broken, *(c for c in COMPLETE if c.scope != scope)]
-        result = log_of(PAYMENTS, coverage)
+        both = [*COMPLETE, *(covered(s, source="aws.digests") for s in SCOPES)]
+        coverage = [broken, *(c for c in both if (c.scope, c.source) != (scope, source))]
+        result = log_of(scope, coverage)
         assert result.outcome is Outcome.UNKNOWN
-        assert scope in result.reason
+        assert f"{source} {status.value}: two objects" in result.reason
         assert "s3:GetObject on it" in result.remedy
-        assert result.observed["gaps"] == ["a.json.gz: cut short"]
-        assert log_of(DATA, coverage).outcome is Outcome.PASS
+        assert result.observed["gaps"] == ["a.json.gz: cut"]
+        assert outcomes(coverage) == WHOLE | {scope: Outcome.UNKNOWN}
 
     @pytest.mark.parametrize("scope", SCOPES[:2])
-    def test_a_declared_region_of_which_nothing_is_told_makes_its_account_unknown(self, scope: str) -> None:
-        result = log_of(PAYMENTS, [c for c in COMPLETE if c.scope != scope])
-        assert result.outcome is Outcome.UNKNOWN
-        assert f"{scope}: nothing was read" in result.reason
+    def test_a_declared_region_of_which_nothing_is_told_is_unknown(self, scope: str) -> None:
+        coverage = [c for c in COMPLETE if c.scope != scope]
+        assert outcomes(coverage) == WHOLE | {scope: Outcome.UNKNOWN}
+        assert "nothing was read" in log_of(scope, coverage).reason
 
     def test_no_coverage_at_all_is_unknown(self) -> None:
-        assert log_of(PAYMENTS, []).outcome is Outcome.UNKNOWN
+        assert outcomes([]) == dict.fromkeys(SCOPES, Outcome.UNKNOWN)
 
     def test_a_region_that_is_not_declared_counts_too(self) -> None:
-        stranger = covered(f"aws:{PAYMENTS}:ap-southeast-2", CoverageStatus.PARTIAL, reason="damaged")
-        assert log_of(PAYMENTS, [*COMPLETE, stranger]).outcome is Outcome.UNKNOWN
+        there = f"aws:{PAYMENTS}:ap-southeast-2"
+        stranger = covered(there, CoverageStatus.PARTIAL, reason="damaged")
+        assert outcomes([*COMPLETE, stranger]) == WHOLE | {there: Outcome.UNKNOWN}
+
+    def test_proof_without_events_says_nothing_of_the_log(self) -> None:
+        assert set(outcomes([covered(scope, source="aws.digests") for scope in SCOPES]).values()) == {Outcome.UNKNOWN}
 
     def test_other_sources_say_nothing_of_the_log(self) -> None:
-        digests = [covered(scope, source="aws.digests") for scope in SCOPES]
-        assert log_of(PAYMENTS, digests).outcome is Outcome.UNKNOWN
-        failed = [covered(scope, CoverageStatus.DENIED, source="aws.trails") for scope in SCOPES]
-        assert log_of(PAYMENTS, [*COMPLETE, *failed]).outcome is Outcome.PASS
+        for status in (CoverageStatus.DENIED, CoverageStatus.COMPLETE):
+            settings = [covered(scope, status, source="aws.trails") for scope in SCOPES]
+            assert outcomes([*COMPLETE, *settings]) == WHOLE
+            assert set(outcomes(settings).values()) == {Outcome.UNKNOWN}
 
     @pytest.mark.parametrize("complete_first", [True, False])
     def test_of_two_readings_of_a_region_the_lacking_one_counts(self, complete_first: bool) -> None:
         again = covered(SCOPES[0], CoverageStatus.PARTIAL, reason="damaged")
         coverage = [*COMPLETE, again] if complete_first else [again, *COMPLETE]
-        assert log_of(PAYMENTS, coverage).outcome is Outcome.UNKNOWN
+        assert outcomes(coverage) == WHOLE | {SCOPES[0]: Outcome.UNKNOWN}
 
-    def test_a_gap_of_the_whole_account_counts_as_one(self) -> None:
+    @pytest.mark.parametrize("source", ["aws.logs", "aws.digests"])
+    def test_what_is_told_of_a_whole_account_or_provider_holds_for_each_of_its_scopes(self, source: str) -> None:
         # A scope may be a prefix of provider:account:region.
-        whole = covered(f"aws:{PAYMENTS}", CoverageStatus.DENIED, reason="cannot list")
-        assert log_of(PAYMENTS, [*COMPLETE, whole]).outcome is Outcome.UNKNOWN
+        account = covered(f"aws:{PAYMENTS}", CoverageStatus.DENIED, source=source, reason="cannot list")
+        assert outcomes([*COMPLETE, account]) == WHOLE | dict.fromkeys(SCOPES[:2], Outcome.UNKNOWN)
+        provider = covered("aws", CoverageStatus.DENIED, source=source, reason="cannot list")
+        assert outcomes([*COMPLETE, provider]) == dict.fromkeys(SCOPES, Outcome.UNKNOWN)
+        assert outcomes([covered("aws"), *COMPLETE[:1]]) == WHOLE
+
+    @pytest.mark.parametrize("account_first", [True, False])
+    def test_it_holds_for_a_region_that_is_not_declared_too_in_any_order(self, account_first: bool) -> None:
+        there = covered(f"aws:{PAYMENTS}:ap-southeast-2")
+        account = covered(f"aws:{PAYMENTS}", CoverageStatus.DENIED, reason="cannot list")
+        found = outcomes([*COMPLETE, *([account, there] if account_first else [there, account])])
+        assert found[there.scope] is Outcome.UNKNOWN
 
     def test_an_account_whose_number_begins_alike_is_another(self) -> None:
         other = covered(f"aws:{PAYMENTS}4:us-east-1", CoverageStatus.DENIED)
-        assert log_of(PAYMENTS, [*COMPLETE, other]).outcome is Outcome.PASS
+        assert outcomes([*COMPLETE, other]) == WHOLE
 
     def test_each_window_is_a_subject_of_its_own_so_that_a_gap_stays_on_record(self) -> None:
         later = Window(WINDOW.end, WINDOW.end + timedelta(days=1))
-        first, second = log_of(PAYMENTS, COMPLETE), log_of(PAYMENTS, [covered(s, window=later) for s in SCOPES])
-        assert first.subject != second.subject
-        assert datetime(2026, 3, 9, 10, tzinfo=UTC).strftime("%Y-%m-%dT%H:%MZ") in first.subject
+        first = log_of(SCOPES[0], COMPLETE)
+        second = log_of(SCOPES[0], [covered(s, window=later) for s in SCOPES])
+        assert first.subject == f"{SCOPES[0]}:log@2026-03-09T10:00Z"
+        assert second.subject == f"{SCOPES[0]}:log@2026-03-10T10:00Z"
 
-    def test_there_is_one_for_each_production_account_even_without_any_write(self) -> None:
-        assert sorted(s.split(":log@")[0] for s in judge()) == [f"aws:{PAYMENTS}", f"aws:{DATA}"]
+    def test_there_is_one_for_each_scope_of_production_even_without_any_write(self) -> None:
+        assert outcomes(COMPLETE) == WHOLE

@@ -98,6 +98,8 @@ FAILING = {
     "audience": by_token(audience="x"),
     "no audience": by_token(audience=""),
     "saml": by_token(kind="saml", subject=SUBJECT),
+    "saml that names itself like the token's issuer": by_token(kind="saml", issuer=ISSUER, subject=SUBJECT, audience="sts.amazonaws.com"),
+    "a certificate that names itself so": by_token(kind="certificate", issuer=ISSUER, subject=SUBJECT, audience="sts.amazonaws.com"),
     "a service took it": by_token(kind="service", source=CODEBUILD),
     "a certificate": by_token(kind="certificate"),
     "a user took it": by_token(kind="role", source=user_actor()),
@@ -215,3 +217,28 @@ def test_a_result_tells_the_identity_its_declared_proof_and_the_whole_story() ->
     assert result.observed["person"] == "ada.ruiz@example.org"
     assert "single sign-on" in result.reason
     assert result.evidence == session.references()
+
+
+def shared(*subjects: str) -> Expect:
+    """Return what is expected where a role is shared by pipelines with tokens of these subjects."""
+    deployers = [
+        {**deploy("payments-deploy", token=TOKEN | {"subjects": [subject]}), "id": f"pipeline-{n}"}
+        for n, subject in enumerate(subjects)
+    ]
+    return EXPECT.model_validate({**EXPECT.model_dump(by_alias=True), "deploy_identities": deployers})
+
+
+OTHER = "repo:example-org/ledger:environment:production"
+
+
+@pytest.mark.parametrize("subjects", [(SUBJECT, OTHER), (OTHER, SUBJECT)])
+def test_of_two_deploy_identities_on_one_role_the_one_that_is_proven_counts(subjects: tuple[str, str]) -> None:
+    (result,) = CHECK.evaluate([by_token()], shared(*subjects), SWEEP)
+    assert result.outcome is Outcome.PASS
+    assert result.observed["identity"] == f"pipeline-{subjects.index(SUBJECT)}"
+
+
+def test_of_two_deploy_identities_on_one_role_none_excuses_a_third_or_a_person() -> None:
+    for session in (by_token(subject="repo:example-org/x:ref:refs/heads/main"), by_token(kind="role", source=PERSON)):
+        (result,) = CHECK.evaluate([session], shared(SUBJECT, OTHER), SWEEP)
+        assert result.outcome is Outcome.FAIL

@@ -12,7 +12,7 @@ import pytest
 
 from monitor.example import cast, exchanges
 from monitor.example.records import Record
-from monitor.facts.session import session_id
+from monitor.facts.session import session_id, stem
 from monitor.sources.aws.scan import Scanned, Task, scan
 from monitor.sources.objects import FolderObjects, Location, ObjectInfo
 from monitor.sources.retained import of_sessions
@@ -112,15 +112,18 @@ def test_facts_cite_the_object_and_the_exact_bytes_are_retained(tmp_path: Path) 
     digest = hashlib.sha256(gzip.compress(content, mtime=0)).hexdigest()
     cited = [event.evidence for event in found.events] + [exchange.evidence for exchange in found.exchanges]
     assert {(ref.kind, ref.name, ref.sha256) for ref in cited if ref} == {("log-object", "0.json.gz", digest)}
-    kept = of_sessions(FolderObjects(tmp_path / "kept"), found.parts, {session_id(e) for e in found.events})
-    assert sorted(raw for _, _, raw in kept) == sorted(compact(record) for record in (MIXED[2], MIXED[3]))
+    kept = kept_of(tmp_path, found)
+    assert sorted(raw for *_, raw in kept) == sorted(compact(record) for record in (MIXED[2], MIXED[3]))
+    assert {(key, sha256) for _, key, sha256, _ in kept} == {("0.json.gz", digest)}
+    written = {hashlib.sha256(compact(record)).hexdigest() for record in (MIXED[2], MIXED[3])}
+    assert {event.sha256 for event in found.events} == written
 
 
 @pytest.mark.parametrize("end", [b" ]}", b"\n]}"])
 def test_retained_bytes_are_the_record_without_what_surrounds_it(tmp_path: Path, end: bytes) -> None:
     found = scanned(tmp_path, log_file(MIXED[2], MIXED[3], between=b" ,", end=end))
-    kept = of_sessions(FolderObjects(tmp_path / "kept"), found.parts, {session_id(e) for e in found.events})
-    assert sorted(raw for _, _, raw in kept) == sorted(compact(record) for record in (MIXED[2], MIXED[3]))
+    kept = kept_of(tmp_path, found)
+    assert sorted(raw for *_, raw in kept) == sorted(compact(record) for record in (MIXED[2], MIXED[3]))
 
 
 def test_records_of_an_account_that_is_not_production_are_elsewhere_but_exchanges_are_kept(tmp_path: Path) -> None:
@@ -179,8 +182,8 @@ def test_damage_is_told_and_never_raises(tmp_path: Path, body: bytes, told: str)
     assert compact(MIXED[2]) in [raw for *_, raw in kept_of(tmp_path, found)]
 
 
-def kept_of(folder: Path, found: Scanned) -> list[tuple[str, str, bytes]]:
-    return of_sessions(FolderObjects(folder / "kept"), found.parts, {session_id(e) for e in found.events})
+def kept_of(folder: Path, found: Scanned) -> list[tuple[str, str, str, bytes]]:
+    return of_sessions(FolderObjects(folder / "kept"), found.parts, {stem(session_id(e)) for e in found.events})
 
 
 def test_an_object_that_is_larger_than_allowed_is_damage(tmp_path: Path) -> None:
@@ -206,6 +209,23 @@ def test_after_a_break_a_record_may_accuse_and_may_not_prove(tmp_path: Path) -> 
     assert len(found.events) == 2
     assert (found.exchanges, found.untrusted) == ([], [token["responseElements"]["credentials"]["accessKeyId"]])
     assert found.objects[0].damage
+
+
+def test_an_instance_is_told_by_how_it_got_its_credentials_not_by_the_name_of_the_session(tmp_path: Path) -> None:
+    taken = session("ec2-worker", WORKER.name).identity()
+    del taken["sessionContext"]["ec2RoleDelivery"]
+    beat = "ssm:UpdateInstanceInformation"
+    found = scanned(tmp_path, log_file(*[call(beat, WORKER)] * 3, *[call(beat, taken), call(beat, taken)]))
+    assert (found.objects[0].telemetry, found.objects[0].writes) == (3, 2)
+    assert [event.actor.session_name for event in found.events] == [WORKER.name] * 2
+
+
+def test_an_event_with_the_id_of_another_and_other_bytes_is_kept_beside_it(tmp_path: Path) -> None:
+    other = {**MIXED[2], "sourceIPAddress": "203.0.113.9"}
+    found = scanned(tmp_path, log_file(MIXED[2], other, MIXED[2]))
+    assert [event.source_ip for event in found.events] == [MIXED[2]["sourceIPAddress"], "203.0.113.9"]
+    assert sorted(raw for *_, raw in kept_of(tmp_path, found)) == sorted([compact(MIXED[2]), compact(other)])
+    assert found.repeated == 1
 
 
 HOSTILE: dict[str, Any] = {

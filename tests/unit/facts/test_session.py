@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from monitor.facts.change import Actor
-from monitor.facts.session import Exchanges, Sight, join, session_id
+from monitor.facts.session import Exchanges, Sight, join, session_id, stem
 from tests.unit.facts.made import (
     AT,
     DATA,
@@ -29,9 +30,26 @@ HUB = role_actor("pipeline-hub", "ASIAHUB", account=TOOLING)
 
 
 class TestSessionId:
-    def test_calls_of_one_session_share_it_whatever_their_keys_and_times(self) -> None:
-        writes = [write("a"), write("b", role_actor(key="ASIA2"), time=minute(200)), write("c", role_actor(key=""))]
+    def test_calls_of_one_session_share_it_whatever_their_times(self) -> None:
+        writes = [write("a"), write("b", time=minute(200)), write("c", action="x:Y", region="eu-west-1")]
         assert len({session_id(w) for w in writes}) == 1
+
+    def test_two_keys_of_one_name_and_second_are_two_sessions_of_one_stem(self) -> None:
+        # Whoever takes a role chooses the session's name, and may hit the second: the key alone is AWS's choice.
+        names = [session_id(write(actor=role_actor(key=key))) for key in ("ASIA1", "ASIA2", "")]
+        assert len(set(names)) == 3
+        assert {stem(name) for name in names} == {names[2]}
+        assert all(re.fullmatch(r"-[0-9a-f]{8}", name.removeprefix(names[2])) for name in names[:2])
+        assert "ASIA" not in "".join(names)
+
+    def test_a_persons_calls_share_it_whatever_their_keys(self) -> None:
+        # The console makes a key for almost every call.
+        names = [session_id(write(actor=role_actor(key=key, human="from the console"))) for key in ("ASIA1", "ASIA2")]
+        assert len({*names, session_id(write(actor=role_actor(key="")))}) == 1
+
+    def test_keys_that_do_not_end_have_no_stem_but_the_whole(self) -> None:
+        name = session_id(write(actor=user_actor()))
+        assert stem(name) == name
 
     @pytest.mark.parametrize(
         "other",
@@ -138,20 +156,41 @@ class TestChain:
             write("d", role_actor(key="")),
         ]
         found = joined(writes, [exchange()])
-        assert sorted(("".join(w.id for w in s.writes), len(s.chain)) for s in found) == [("ac", 0), ("b", 1), ("d", 0)]
-        assert len({s.id for s in found}) == 3
+        assert sorted(("".join(w.id for w in s.writes), len(s.chain)) for s in found) == [
+            ("a", 0),
+            ("b", 1),
+            ("c", 0),
+            ("d", 0),
+        ]
+        assert len({s.id for s in found}) == 4
+        assert len({stem(s.id) for s in found}) == 1
 
     def test_calls_without_a_key_belong_to_the_only_session_of_that_name_and_second(self) -> None:
         session = one(write("a"), write("b", role_actor(key="")), exchanges=[exchange()])
         assert (len(session.writes), [e.access_key for e in session.chain]) == (2, ["ASIA1"])
+        assert session.id == session_id(write("a"))
+
+    def test_calls_without_a_key_are_not_adopted_by_another_holder_or_second(self) -> None:
+        for other in (role_actor("payments-deploy-2"), role_actor(session_started=AT + timedelta(seconds=1))):
+            found = joined([write("a", other), write("b", role_actor(key=""))], [exchange()])
+            assert {s.writes[0].id: len(s.chain) for s in found} == {"a": 1, "b": 0}
+
+    def test_calls_of_a_person_are_not_adopted_by_a_machines_key(self) -> None:
+        found = joined([write("a"), write("b", role_actor(key="", human="from the console"))], [exchange()])
+        assert {s.writes[0].id: len(s.chain) for s in found} == {"a": 1, "b": 0}
 
     def test_keys_that_the_console_makes_are_one_session(self) -> None:
-        assert len(one(write("a", role_actor(key="ASIA0")), write("b", role_actor(key="ASIA2"))).writes) == 2
+        writes = [write(key, role_actor(key=key, human="from the console")) for key in ("ASIA0", "ASIA2")]
+        assert len(one(*writes).writes) == 2
 
 
 class TestJoin:
     def test_a_write_that_was_delivered_twice_is_there_once(self) -> None:
         assert len(one(write("a"), write("a"), write("b")).writes) == 2
+
+    def test_one_id_with_other_bytes_is_another_write(self) -> None:
+        session = one(write("a", sha256="1"), write("a", sha256="2", action="x:Y"), write("a", sha256="1"))
+        assert sorted(w.action for w in session.writes) == ["ecs:UpdateService", "x:Y"]
 
     def test_four_hundred_writes_are_one_session_in_order_of_time(self) -> None:
         writes = [write(f"w{n}", PERSON, time=minute(n % 97)) for n in range(400)]

@@ -59,6 +59,14 @@ def test_every_shape_gives_its_documents(shape: str) -> None:
     assert documents(bytearray(content)) == bodies
 
 
+def test_a_record_that_also_holds_records_is_one_document() -> None:
+    # Else whoever can put a key into a record would choose what is judged.
+    whole = {**ONE, "Records": [THREE]}
+    assert [json.loads(body) for body in documents(compact(whole))] == [whole]
+    assert [json.loads(body) for body in documents(compact({"Records": [TWO], **ONE}))] == [{"Records": [TWO], **ONE}]
+    assert [v.outcome for v in judge_cloudtrail(documents(compact(whole)), CHECKS, expected())] == [FAIL]
+
+
 @pytest.mark.parametrize("indent", [0, 1, 4, "\t"])
 def test_indented_material_gives_its_documents(indent: Any) -> None:
     for whole, events in ((ONE, [ONE]), ([ONE, TWO], [ONE, TWO]), ({"Records": [ONE, TWO]}, [ONE, TWO])):

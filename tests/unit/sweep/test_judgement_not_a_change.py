@@ -140,11 +140,30 @@ def test_data_plane_calls(case: Case) -> None:
 
 
 BEAT = "ssm:UpdateInstanceInformation"
+TAKEN = session("ec2-worker", WORKER.name)
+
+
+def undelivered(**context: Any) -> dict[str, Any]:
+    """Return the identity of a session that is named like an instance, which EC2 did not hand out."""
+    identity = TAKEN.identity()
+    del identity["sessionContext"]["ec2RoleDelivery"]
+    identity["sessionContext"].update(context)
+    return identity
+
+
+def taken_by_person() -> list[dict[str, Any]]:
+    return exchanges.by_role(CHANCE, TAKEN, person())
 
 
 @table(
     not_a_change("a heartbeat by an instance", call(BEAT, WORKER), reason="telemetry"),
-    not_a_change("a heartbeat by a managed node", call(BEAT, MANAGED), reason="telemetry"),
+    direct("a heartbeat by a managed node: nothing of AWS marks its credentials", call(BEAT, MANAGED)),
+    direct("a person who calls the session like an instance", call(BEAT, undelivered())),
+    direct("an instance's role, taken by a person who is known", taken_by_person()[0], call(BEAT, undelivered())),
+    direct("a mark that is empty", call(BEAT, undelivered(ec2RoleDelivery=""))),
+    direct("a mark that is null", call(BEAT, undelivered(ec2RoleDelivery=None))),
+    direct("an instance's heartbeat from the console", call(BEAT, WORKER, agent=cast.BROWSER)),
+    not_a_change("the older mark", call(BEAT, undelivered(ec2RoleDelivery="1.0")), reason="telemetry"),
     not_a_change("inventory by an instance", call("ssm:PutInventory", WORKER)),
     not_a_change("an association's state by an instance", call("ssm:UpdateInstanceAssociationStatus", WORKER)),
     not_a_change("a task's state by an instance", call("ecs:SubmitTaskStateChange", WORKER)),
@@ -217,9 +236,14 @@ def test_a_record_that_lacks_what_matters_is_an_error(missing: str) -> None:
     assert judged(without(call(who=person()), missing))[0].outcome is ERROR
 
 
-@pytest.mark.parametrize("time", ["", "yesterday", "2026-03-09", "2026-03-09T10:00:00", "2026-02-30T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])  # fmt: skip
+@pytest.mark.parametrize("time", ["", "yesterday", "2026-03-09", "2026-03-09T10:00:00", "2026-02-30T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "2012-12-31T23:59:59Z", "2101-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])  # fmt: skip
 def test_a_time_that_is_no_moment_is_an_error(time: str) -> None:
     assert judged(call(who=person(), time=time))[0].outcome is ERROR
+
+
+@pytest.mark.parametrize("time", ["2013-01-01T00:00:00Z", "2100-12-31T23:59:59Z"])
+def test_a_time_at_an_edge_of_what_is_one_is_judged(time: str) -> None:
+    assert judged(call(who=person(), time=time))[0].outcome is FAIL
 
 
 def test_every_kind_of_not_a_change_is_told_apart() -> None:

@@ -46,6 +46,13 @@ def assumed(target: Session, source: Session, **over: Any) -> list[dict[str, Any
     return exchanges.by_role(CHANCE, target, source, **over)
 
 
+def forged_saml() -> dict[str, Any]:
+    """Return a SAML sign-in whose provider calls itself and its subject like the declared token's."""
+    event = exchanges.saml(CHANCE, RUN, cast.ADA)
+    answer = {"issuer": cast.ISSUER, "subject": cast.PAYMENTS_SUBJECT, "audience": cast.AUDIENCE}
+    return {**event, "responseElements": {**event["responseElements"], **answer}}
+
+
 DEPLOY = call("ecs:UpdateService", RUN)
 
 
@@ -75,6 +82,7 @@ DEPLOY = call("ecs:UpdateService", RUN)
     unproven("another audience", answering(audience="https://example.org"), DEPLOY),
     unproven("no audience", answering(audience=""), DEPLOY),
     unproven("single sign-on gave the role", exchanges.saml(CHANCE, RUN, cast.ADA), DEPLOY),
+    unproven("single sign-on that says of itself what the token would say", forged_saml(), DEPLOY),
     unproven("a service took the role", exchanges.by_service(CHANCE, RUN, "ec2"), DEPLOY, reason="no token"),
     unproven("a user took the role", exchanges.by_user(CHANCE, RUN, USER), DEPLOY, reason="user with keys of its own"),
     unseen("no exchange", DEPLOY, reason="not among the records"),

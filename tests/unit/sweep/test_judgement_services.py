@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.example import cast
+from monitor.example import cast, exchanges
 from monitor.example.records import root_identity, user_identity
-from tests.unit.decode.samples import AT, by_service, call, person, pipeline, session
+from tests.unit.decode.samples import AT, CHANCE, by_service, call, person, pipeline, session
 from tests.unit.sweep.cases import Case, direct, holds, service, table, unseen
 
 FORWARDER = session("log-forwarder", "fluentbit")
@@ -76,6 +76,10 @@ def test_invoked_by_alone_excuses_nobody(case: Case) -> None:
 
 @table(
     service("what the forwarder is declared for", call(STREAM, FORWARDER), reason="trusted service log-forwarder"),
+    direct(
+        "a person took the forwarder's role", *exchanges.by_role(CHANCE, FORWARDER, person()), call(STREAM, FORWARDER)
+    ),
+    direct("the forwarder at the console", call(STREAM, FORWARDER, agent=cast.BROWSER)),
     direct("another action of the forwarder", call("logs:CreateLogGroup", FORWARDER)),
     direct("a longer action", call("logs:CreateLogStreams", FORWARDER)),
     direct("the action in another case", call("logs:createLogStream", FORWARDER)),

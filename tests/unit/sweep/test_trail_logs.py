@@ -3,105 +3,16 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from monitor.example import cast, exchanges
-from monitor.example.records import Record
-from monitor.expected.models import AwsEstate
-from monitor.facts.log_object import RetainedPart
-from monitor.facts.session import session_id
+from monitor.facts.session import session_id, stem
 from monitor.model import CoverageStatus
-from monitor.sources.aws.trail_logs import TrailLogs
-from monitor.sources.aws.trail_scopes import Reading
-from monitor.sources.objects import FolderObjects, Location
-from monitor.sources.ports import Collected, Request
-from monitor.sources.retained import ids
 from tests.unit.decode.samples import AT, CHANCE, call, compact, log_file, person, pipeline, session
-
-START = AT.replace(hour=0, minute=0)
-ESTATE = AwsEstate.model_validate(
-    {
-        "accounts": [{"id": cast.PAYMENTS, "name": "payments-prod", "regions": [cast.EAST, cast.WEST]}],
-        "watched": [{"id": cast.TOOLING, "name": "tooling", "regions": [cast.EAST]}],
-    }
-)
-
-
-class Kept:
-    """What earlier sweeps left behind, in memory."""
-
-    def __init__(self) -> None:
-        self.marked: dict[str, datetime] = {}
-        self.read: set[str] = set()
-        self.kept: list[RetainedPart] = []
-
-    def marks(self) -> Mapping[str, datetime]:
-        return self.marked
-
-    def read_keys(self, source: str, scope: str | None = None) -> Collection[str]:
-        return self.read
-
-    def content_hashes(self, keys: Collection[str]) -> Mapping[str, str]:
-        return {}
-
-    def parts(self, account: str, day_from: str, day_to: str) -> Sequence[RetainedPart]:
-        return [p for p in self.kept if p.account == account and day_from <= p.day <= day_to]
-
-    def remember(self, found: Collected) -> None:
-        self.marked.update(found.marks)
-        self.read.update(o.key for o in found.objects)
-        self.kept += found.parts
-
-
-class Trail:
-    """A folder with a trail's log, and sweeps over it."""
-
-    def __init__(self, folder: Path, workers: int = 1) -> None:
-        self.store = FolderObjects(folder / "logs")
-        self.kept = FolderObjects(folder / "kept")
-        self.memory = Kept()
-        self.sweeps = 0
-        reading = Reading(
-            logs=Location(folder=str(self.store.root)),
-            retained=Location(folder=str(self.kept.root)),
-            start=START,
-            workers=workers,
-        )
-        self.source = TrailLogs(ESTATE, reading, self.pool, None, frozenset({cast.BUCKET}))
-
-    def pool(self) -> Executor:
-        return ThreadPoolExecutor(2)
-
-    def deliver(
-        self, *records: Record | bytes, at: datetime = AT, account: str = cast.PAYMENTS, region: str = cast.EAST,
-        body: bytes | None = None,
-    ) -> str:  # fmt: skip
-        name = CHANCE.text(16)
-        key = (
-            f"AWSLogs/{account}/CloudTrail/{region}/{at:%Y/%m/%d}/"
-            f"{account}_CloudTrail_{region}_{at:%Y%m%dT%H%MZ}_{name}.json.gz"
-        )
-        self.store.write(key, gzip.compress(log_file(*records), mtime=0) if body is None else body)
-        return key
-
-    def sweep(self, at: datetime = AT + timedelta(hours=6)) -> Collected:
-        self.sweeps += 1
-        request = Request(sweep=f"s{self.sweeps}", at=at)
-        found = self.source.collect(request, self.memory, lambda step, done, whole: None)
-        self.memory.remember(found)
-        return found
-
-    def retained(self) -> list[str]:
-        return sorted(event for p in self.memory.kept for event in ids(self.kept, [p]))
-
-    def rows(self) -> int:
-        return sum(p.rows for p in self.memory.kept)
+from tests.unit.sweep.folder_trail import Trail, coverage_of, written
 
 
 @pytest.fixture(params=[1, 2], ids=["one worker", "two workers"])
@@ -112,10 +23,6 @@ def trail(request: pytest.FixtureRequest, tmp_path: Path) -> Trail:
 WRITE, OTHER = call(who=person()), call("ecs:UpdateService", session())
 TOKEN = exchanges.web_identity(CHANCE, pipeline(), cast.PAYMENTS_SUBJECT)
 WRITES = {WRITE["eventID"], OTHER["eventID"]}
-
-
-def written(found: Collected) -> list[str]:
-    return sorted(fact.id for fact in found.facts)
 
 
 def test_each_write_and_exchange_is_a_fact_and_retained(trail: Trail) -> None:
@@ -190,7 +97,7 @@ def test_writes_of_a_session_are_recalled_from_what_was_retained(trail: Trail) -
     by_id = {fact.id: fact for fact in found.facts}
     for event in (WRITE, OTHER):
         before = by_id[event["eventID"]]
-        (again,) = trail.source.recall(trail.memory.kept, [session_id(before)])
+        (again,) = trail.source.recall(trail.memory.kept, [stem(session_id(before))])
         assert (again.id, again.time, again.actor, again.what) == (before.id, before.time, before.actor, before.what)
 
 
@@ -209,15 +116,11 @@ def test_an_event_without_an_id_is_the_same_however_the_file_is_spaced(trail: Tr
     assert len(trail.sweep().facts) == 1
 
 
-def status_of(found: Collected, scope: str = f"aws:{cast.PAYMENTS}:{cast.EAST}") -> CoverageStatus:
-    return next(c.status for c in found.coverage if c.scope == scope)
-
-
 def test_an_untrusted_exchange_does_not_become_a_fact_through_another_delivery_order(trail: Trail) -> None:
     trail.deliver(b'{"eventVersion":!', TOKEN)
     found = trail.sweep()
     assert found.exchanges == []
-    assert status_of(found) is CoverageStatus.PARTIAL
+    assert coverage_of(found).status is CoverageStatus.PARTIAL
 
 
 @pytest.mark.parametrize(
@@ -227,7 +130,7 @@ def test_a_damaged_object_makes_its_scope_partial_and_its_account_blind_at_that_
     trail.deliver(OTHER)
     key = trail.deliver(body=body, at=AT + timedelta(minutes=10))
     found = trail.sweep()
-    coverage = next(c for c in found.coverage if c.scope == f"aws:{cast.PAYMENTS}:{cast.EAST}")
+    coverage = coverage_of(found)
     assert coverage.status is CoverageStatus.PARTIAL
     assert any(gap.startswith(key) for gap in coverage.gaps)
     assert [account for account, start, end in found.blind if start <= AT + timedelta(minutes=5) <= end] == [
@@ -239,15 +142,63 @@ def test_a_damaged_object_makes_its_scope_partial_and_its_account_blind_at_that_
 def test_a_scope_of_which_nothing_was_delivered_is_never_complete(trail: Trail) -> None:
     trail.deliver(WRITE)
     found = trail.sweep()
-    assert status_of(found) is CoverageStatus.COMPLETE
-    assert status_of(found, f"aws:{cast.PAYMENTS}:{cast.WEST}") is CoverageStatus.PARTIAL
+    assert coverage_of(found).status is CoverageStatus.COMPLETE
+    assert coverage_of(found, f"aws:{cast.PAYMENTS}:{cast.WEST}").status is CoverageStatus.PARTIAL
 
 
 def test_counts_of_a_scope_add_up(trail: Trail) -> None:
     trail.deliver(WRITE, OTHER, TOKEN)
-    counts: dict[str, Any] = next(
-        c.counts for c in trail.sweep().coverage if c.scope == f"aws:{cast.PAYMENTS}:{cast.EAST}"
-    )
+    counts = coverage_of(trail.sweep()).counts
     kinds = ("reads", "attempts", "data_events", "service_writes", "telemetry", "writes", "exchanges", "elsewhere")
     assert sum(counts[kind] for kind in kinds) == counts["events"] == 3
-    assert START.tzinfo is UTC
+
+
+def altered(**over: str) -> list[dict[str, object]]:
+    """Return a write and an exchange that bear the ids of the others and say something else."""
+    return [{**event, "sourceIPAddress": "203.0.113.9", **over} for event in (WRITE, TOKEN)]
+
+
+WHAT = "bear the id of another event"
+
+
+def test_one_id_with_other_bytes_in_one_object_keeps_both_and_damages_the_object(trail: Trail) -> None:
+    key = trail.deliver(WRITE, TOKEN, *altered(), OTHER)
+    found = trail.sweep()
+    assert written(found) == sorted([WRITE["eventID"], *WRITES])
+    assert [e.id for e in found.exchanges] == [TOKEN["eventID"]] * 2
+    assert (len(trail.retained()), trail.rows()) == (5, 5)
+    assert [(o.key, o.damage) for o in found.objects] == [(key, f"2 of its records {WHAT} and say something else")]
+    assert coverage_of(found).status is CoverageStatus.PARTIAL
+
+
+def test_one_id_with_other_bytes_in_another_object_keeps_both_and_damages_an_object(trail: Trail) -> None:
+    first = trail.deliver(WRITE, TOKEN)
+    second = trail.deliver(OTHER, *altered(), at=AT + timedelta(minutes=20))
+    found = trail.sweep()
+    assert written(found) == sorted([WRITE["eventID"], *WRITES])
+    assert len(found.exchanges) == 2
+    assert trail.rows() == 5
+    assert {o.key: WHAT in o.damage for o in found.objects} == {first: False, second: True}
+    coverage = coverage_of(found)
+    assert (coverage.status, coverage.gaps[0].startswith(second)) == (CoverageStatus.PARTIAL, True)
+    assert [account for account, start, end in found.blind if start <= AT <= end] == [cast.PAYMENTS]
+
+
+def test_one_id_with_other_bytes_in_a_later_sweep_keeps_both_and_damages_the_later_object(trail: Trail) -> None:
+    trail.deliver(WRITE, TOKEN)
+    assert coverage_of(trail.sweep()).status is CoverageStatus.COMPLETE
+    second = trail.deliver(*altered(), at=AT + timedelta(hours=5))
+    found = trail.sweep(AT + timedelta(hours=7))
+    assert written(found) == [WRITE["eventID"]]
+    assert len(found.exchanges) == 1
+    assert [(o.key, WHAT in o.damage) for o in found.objects] == [(second, True)]
+    assert coverage_of(found).status is CoverageStatus.PARTIAL
+    assert trail.retained() == sorted([WRITE["eventID"], TOKEN["eventID"]] * 2)
+
+
+def test_the_same_bytes_again_damage_nothing(trail: Trail) -> None:
+    trail.deliver(WRITE, TOKEN, WRITE)
+    trail.deliver(WRITE, TOKEN, at=AT + timedelta(minutes=20))
+    found = trail.sweep()
+    assert [o.damage for o in found.objects] == ["", ""]
+    assert coverage_of(found).status is CoverageStatus.COMPLETE
