@@ -74,7 +74,7 @@ def verify(
         folder, events = _folder(loaded), compose.retained_folder(loaded, _folder(loaded))
         if not keys and loaded.settings.evidence.signing_key.exists():
             keys = (compose.key_of(loaded).vkey,)
-        known = known or _recorded(loaded)
+        known = _recorded(loaded) if known is None else known
     with events as retained:
         levels = judge(folder, keys, retained, period, known)
     if output is Format.JSON:

@@ -133,7 +133,7 @@ def test_a_clock_that_was_a_year_ahead_loses_nothing_once_it_is_right(here: Watc
     verified = sum(
         c.counts["digests"] for found in here.manifests()[1:] for c in found.coverage() if c.counts.get("digests")
     )
-    assert verified > 4 * 60, "the digests of the hours since are verified"
+    assert verified >= 4 * (72 - 24), "the digests of the hours since are verified"
     assert last.complete
     assert {c.window.end for c in last.sweep.coverage if c.window and c.source == "aws.logs"} == {
         hours(72) - timedelta(minutes=20)
@@ -178,10 +178,11 @@ def test_a_region_that_appears_later_does_not_resolve_an_earlier_gap(here: Watch
     delivery.sign(hours(24))
     here.sweep_at(hours(24))
     assert GAP in here.open_subjects()
-    new = {"account": trail.PAYMENTS, "region": "ap-south-1"}
     delivery.tell_keys((trail.PAYMENTS, "ap-south-1"))
     delivery.put(
-        hours(26), trail.event(hours(26), readOnly=True, eventName="DescribeInstances", region="ap-south-1"), **new
+        hours(26),
+        trail.event(hours(26), readOnly=True, eventName="DescribeInstances", region="ap-south-1"),
+        region="ap-south-1",
     )
     delivery.sign(hours(48))
     swept = here.sweep_at(hours(48))

@@ -39,6 +39,8 @@ class DigestReader:
     def __init__(self, logs: Location, organization: str | None, public_keys: PublicKeys, source: str = "") -> None:
         self.logs = logs
         self.source = source
+        self.awaited: list[tuple[str, datetime, datetime]] = []
+        """Spans after the newest digest that is there: nothing may be concluded from them now; their digests may come."""
         self.organization = organization
         self.public_keys = public_keys
 
@@ -51,6 +53,7 @@ class DigestReader:
         progress: Progress,
     ) -> dict[str, datetime]:
         """Add a LogChain, coverage, captures and marks of every scope; return when each one's newest digest ends."""
+        self.awaited.clear()
         read: dict[str, str | None] = {o.key: o.content_sha256 or None for o in answer.objects}
         read |= {key: None for scope in scopes for _, key, _, _ in scope.failed}
         newest: dict[str, datetime] = {}
@@ -145,10 +148,15 @@ class DigestReader:
                 gaps=tuple(broken),
             )
         )
-        answer.blind += [(scope.account, p.start, p.end) for p in chain.problems if p.start and p.end]
-        if not (scope.failed or unasked or any(digest.error for digest in digests)):
-            # What could not be read may be readable tomorrow: then the window stays owed, and is verified again.
-            answer.marks[f"{NAME}|{scope.name}"] = max(window.start, judged_until(window))
+        for one in chain.problems:
+            if one.start and one.end:
+                blind = answer.blind if newest and one.end <= newest else self.awaited
+                blind.append((scope.account, one.start, one.end))
+        # What could not be read may be readable tomorrow, and what is not there yet may come: then it stays owed. So the mark
+        # moves no further than the newest digest that is there, wherever the clock stands.
+        owed = scope.failed or unasked or newest is None or any(digest.error for digest in digests)
+        mark = window.start if owed or newest is None else min(judged_until(window), _hour(newest))
+        answer.marks[f"{NAME}|{scope.name}"] = max(window.start, mark)
         return newest
 
     def _unnamed(

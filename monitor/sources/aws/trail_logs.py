@@ -101,6 +101,7 @@ class TrailLogs:
         if self.digests:
             newest = self.digests.collect(scopes, marks, memory, answer, progress)
         sight(scopes, marks, answer)
+        answer.blind += self.digests.awaited if self.digests else []
         for scope in scopes:
             objects = [found for found in answer.objects if found.scope == scope.name]
             read = coverage(scope, objects, newest.get(scope.name))

@@ -218,14 +218,15 @@ def test_an_object_that_could_not_be_read_is_not_called_altered(delivered: Deliv
 def test_without_keys_or_with_a_digest_that_cannot_be_fetched_the_window_stays_owed(delivered: Delivered) -> None:
     delivered.refused = True
     answer = delivered.sweep()
-    assert (coverage(answer).status, f"{NAME}|{SCOPE}" in answer.marks) == (PARTIAL, False)
+    assert (coverage(answer).status, answer.marks[f"{NAME}|{SCOPE}"]) == (PARTIAL, coverage(answer).window.start)
     delivered.refused = False
-    assert f"{NAME}|{SCOPE}" in delivered.sweep().marks
+    answer = delivered.sweep()
+    assert answer.marks[f"{NAME}|{SCOPE}"] > coverage(answer).window.start
     path = delivered.store.root / delivered.chain.digests[1].key
     path.unlink()
     path.symlink_to("nowhere.json.gz")
     answer = delivered.sweep()
-    assert (coverage(answer).status, f"{NAME}|{SCOPE}" in answer.marks) == (PARTIAL, False)
+    assert (coverage(answer).status, answer.marks[f"{NAME}|{SCOPE}"]) == (PARTIAL, coverage(answer).window.start)
 
 
 def test_where_no_hour_has_ended_the_coverage_is_complete_and_empty(delivered: Delivered) -> None:
