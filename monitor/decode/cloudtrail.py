@@ -70,7 +70,7 @@ def record(body: bytes, decoded: Wide | None = None, account: str = "", holders:
         raise Malformed(holder.wrong)
     # CloudTrail files records by the account whose they are, so the folder knows better than the caller's identity.
     where = decoded.recipientAccountId or account or holder.identity.accountId or ""
-    if where and not _ACCOUNT.fullmatch(where):
+    if where and where != account and not _ACCOUNT.fullmatch(where):
         raise Malformed("recipientAccountId is not an account number")
     return Record(body, decoded, holder, kind_of(decoded, holder), where)
 
@@ -89,8 +89,7 @@ def kind_of(decoded: Wide, holder: Holder) -> Kind:
         return Kind.DATA
     if decoded.errorCode:
         return Kind.DRY_RUN if decoded.errorCode.endswith("DryRunOperation") else Kind.ATTEMPT
-    console = bool(decoded.userAgent and _CONSOLE.match(decoded.userAgent))
-    if holder.instance and name in names.TELEMETRY.get(source, ()) and not console:
+    if holder.instance and name in names.TELEMETRY.get(source, ()) and not _CONSOLE.match(decoded.userAgent or ""):
         return Kind.TELEMETRY
     if decoded.eventType == "AwsServiceEvent" or holder.service:
         return Kind.SERVICE

@@ -36,6 +36,7 @@ _FIELDS: list[tuple[str, Any]] = [
     ("raw", pa.binary()),
 ]
 SCHEMA = pa.schema(_FIELDS)
+pa.array([""], pa.string())  # pyarrow sets itself up at its first array: here, once, and not in each worker that is forked
 
 
 class Row(NamedTuple):
