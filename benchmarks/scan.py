@@ -165,6 +165,7 @@ def compare(events: int, objects: int, goals: dict[str, float]) -> None:
         print(
             f"{label:<38}{events / median[what]:>12,.0f}{median[what]:>9.2f}{cpu:>9.2f}"
             f"{max(one['rss'] for one in found) / 1e6:>9.0f}{found[0]['kept']:>9,.0f}"
+            + ("   (CPU and memory are the workers')" if not cpu else "")
         )
     one = median["one"]
     for what, goal in goals.items():

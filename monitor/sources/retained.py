@@ -36,7 +36,9 @@ _FIELDS: list[tuple[str, Any]] = [
     ("raw", pa.binary()),
 ]
 SCHEMA = pa.schema(_FIELDS)
-pa.array([""], pa.string())  # pyarrow sets itself up at its first array: here, once, and not in each worker that is forked
+pa.array(
+    [""], pa.string()
+)  # pyarrow sets itself up at its first array: here, once, and not in each worker that is forked
 
 
 class Row(NamedTuple):

@@ -63,6 +63,10 @@ class DigestReader:
             if end:
                 newest[scope.name] = end
         progress("verifying the digest chain", len(scopes), len(scopes))
+        # Credentials outlive the sweep in which their object was found out.
+        answer.distrusted |= {name.partition("|")[2] for name in marks if name.startswith(f"{_DISTRUSTED}|")}
+        for scope in scopes[:1]:
+            answer.marks |= {f"{_DISTRUSTED}|{key}": scope.window.end for key in sorted(answer.distrusted)}
         answer.exchanges[:] = [
             e for e in answer.exchanges if not e.evidence or e.evidence.name not in answer.distrusted
         ]
@@ -205,6 +209,7 @@ class DigestReader:
         return found
 
 
+_DISTRUSTED = "aws.distrusted"
 _HOLES = ("gap", "missing-digest", "unreadable-digest")
 _DELIVERY = timedelta(hours=1)
 _AROUND = timedelta(hours=2)

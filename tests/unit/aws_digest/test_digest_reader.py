@@ -201,6 +201,16 @@ def test_exchanges_of_an_altered_or_unnamed_object_prove_nothing(delivered: Deli
     assert answer.exchanges == [kept]
 
 
+def test_an_object_that_was_found_out_stays_distrusted_in_the_sweeps_that_follow(delivered: Delivered) -> None:
+    other = delivered.add(at(1.5))
+    delivered.marks = dict(delivered.sweep().marks)
+    delivered.read = {key: digest for key, digest in delivered.read.items() if key != other}
+
+    later = delivered.sweep(window(HOURS))
+
+    assert later.distrusted == {other}
+
+
 def test_an_object_altered_before_is_still_distrusted_though_it_was_read_earlier(delivered: Delivered) -> None:
     key = next(iter(delivered.read))
     delivered.memory.read = {**delivered.read, key: "00" * 32}
