@@ -177,9 +177,9 @@ def _tell(swept: Swept, config: Config, key: SigningKey, also: str, *, first: bo
             f"Evidence    {safe(config.settings.evidence.folder)}: log of {number(swept.sealing.log_size)} entries, "
             f"root {swept.sealing.root[:16]}…"
         )
-        if key.made:
+        if first:
             say(
-                "            a signing key was made; hand its public half to your auditor, by another way than the log:"
+                "            signed with a new key; hand its public half to your auditor, by another way than the log:"
             )
             say(f"            {safe(key.vkey)}")
     else:
