@@ -178,9 +178,7 @@ def _tell(swept: Swept, config: Config, key: SigningKey, also: str, *, first: bo
             f"root {swept.sealing.root[:16]}…"
         )
         if first:
-            say(
-                "            signed with a new key; hand its public half to your auditor, by another way than the log:"
-            )
+            say("            signed with a new key; hand its public half to your auditor, by another way than the log:")
             say(f"            {safe(key.vkey)}")
     else:
         say("Evidence    none: a dry run seals and records nothing")
