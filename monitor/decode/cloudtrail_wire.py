@@ -1,6 +1,6 @@
 """CloudTrail log files as bytes: find the records that matter in one pass, exactly as a full parse would. Pure.
 
-Nine records in ten are read-only, so the pass decodes four fields of each, and a flagged record is then found by the
+Nine records in ten are read-only, so the pass decodes five fields of each, and a flagged record is then found by the
 address of its `userIdentity` in the buffer. The find is proven, not guessed: the bytes are taken for the record only if
 they are one JSON object that holds that very `userIdentity` as a direct member, and a value has one parent only.
 Where anything differs (another key order, white space, a record without `userIdentity`, a type that is not AWS's, a
