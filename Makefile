@@ -7,12 +7,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CONFIG ?= config
 
-.PHONY: help sweep test lint unit bench example lock clean soak
+.PHONY: help sweep test lint unit bench example fake-github lock clean soak
 
 help:
 	@echo 'make sweep    sweep the example organisation: findings are expected in it'
 	@echo 'make test     lint, types, import contracts and all tests'
 	@echo 'make bench    speed against the floor of the machine and against other tools (installs them)'
+	@echo 'make fake-github   a GitHub on this machine, to try the monitor against'
 	@echo 'make soak     every byte of the evidence flipped, properties with many more examples: about half an hour'
 	@echo 'make lock     resolve requirements.lock anew'
 	@echo 'make clean    remove the environment and what sweeps have left in var/'
@@ -60,10 +61,15 @@ build/peers/made: $(VENV)/made
 
 bench: $(VENV)/dev build/peers/made
 	$(BIN)/python benchmarks/scan.py
+	$(BIN)/python -m benchmarks.github
 
-example: $(VENV)/run
+fake-github: $(VENV)/dev
+	$(BIN)/python -m tests.fakes.github
+
+example: $(VENV)/dev
 	rm -rf config/captured/aws
 	$(BIN)/python -m monitor.example organisation --out config/captured/aws --seed 19
+	$(BIN)/python -m tests.fakes.github.example --out config/captured/github
 
 lock: $(VENV)/made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
-from monitor.cli import checks, config, db, evaluate, evidence, exits, findings, sweep
+from monitor.cli import adopt, checks, config, db, evaluate, evidence, exits, findings, sweep
 from monitor.errors import MonitorError
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ def root(
 
 app.command("sweep")(sweep.sweep)
 app.command("evaluate")(evaluate.evaluate)
+app.command("adopt")(adopt.adopt)
 app.command("checks")(checks.checks)
 app.add_typer(findings.app, name="findings")
 app.add_typer(evidence.app, name="evidence")

@@ -16,9 +16,11 @@ from monitor.evidence.history import history
 from monitor.evidence.keys import SigningKey, signing_key
 from monitor.evidence.log import EvidenceLog
 from monitor.evidence.verify.disk import is_inside
+from monitor.expected.models import AwsEstate
 from monitor.facts.log_object import RetainedPart
 from monitor.model import Check
 from monitor.settings import Config
+from monitor.settings.sections import AwsSettings
 from monitor.sources import retained
 from monitor.sources.aws.digests import DigestReader
 from monitor.sources.aws.session import LiveClients, ReplayClients
@@ -54,28 +56,46 @@ def key_of(config: Config) -> SigningKey:
 
 def sources(config: Config, replay: Path | None) -> list[Source]:
     """Return every source that the settings name. With `replay`, all of them read captured material in that folder."""
-    settings, expected = config.settings, config.expected
-    estate = expected.sections.production.aws
-    if settings.aws is None or estate is None:
+    estates = config.expected.sections.production
+    found: list[Source] = []
+    if config.settings.aws is not None and estates.aws is not None:
+        found += aws_sources(config, config.settings.aws, estates.aws, replay)
+    if config.settings.github is not None and estates.github is not None:
+        from monitor.cli.compose_github import github_source
+
+        found.append(github_source(config, config.settings.github, estates.github, replay))
+    for name in ("aws", "github"):
+        if (getattr(config.settings, name) is None) != (getattr(estates, name) is None):
+            raise ConfigError(
+                f"`{name}` in monitor.yaml and `production.{name}` in expected state belong together: one is missing",
+                todo="declare both, or neither; config/ holds an example",
+            )
+    if not found:
         raise ConfigError(
-            "nothing is watched: `aws` in monitor.yaml and `production.aws` in expected state belong together",
-            todo="declare both; config/ holds an example",
+            "nothing is watched: there is neither `aws` nor `github` in monitor.yaml and in production of expected state",
+            todo="declare what to watch in both; config/ holds an example",
         )
-    where = settings.aws.trail_settings
+    return found
+
+
+def aws_sources(config: Config, settings: AwsSettings, estate: AwsEstate, replay: Path | None) -> list[Source]:
+    """Return the sources that read AWS."""
+    expected = config.expected
+    where = settings.trail_settings
     captured = replay / "api" if replay else where.replay if where else None
     clients = ReplayClients(read_captures(captured)) if captured else LiveClients(where.role if where else None)
     accounts = [(account.id, account.regions) for account in (*estate.accounts, *estate.watched)]
     trails = TrailSettings(accounts, clients)
-    logs = Location.parse(str(replay / "logs") if replay else settings.aws.trail_logs.location)
-    count = settings.workers or cores()
+    logs = Location.parse(str(replay / "logs") if replay else settings.trail_logs.location)
+    count = config.settings.workers or cores()
     reading = Reading(
         logs=logs,
-        retained=Location.parse(settings.retained),
-        start=settings.aws.start,
-        until=settings.aws.end,
-        settle=timedelta(minutes=settings.aws.trail_logs.settle_minutes),
-        overlap_days=settings.aws.trail_logs.overlap_days,
-        limit=settings.aws.trail_logs.max_object_mb << 20,
+        retained=Location.parse(config.settings.retained),
+        start=settings.start,
+        until=settings.end,
+        settle=timedelta(minutes=settings.trail_logs.settle_minutes),
+        overlap_days=settings.trail_logs.overlap_days,
+        limit=settings.trail_logs.max_object_mb << 20,
         workers=count,
     )
     audit = expected.sections.audit_logs.aws

@@ -17,7 +17,13 @@ _LARGEST = 1 << 30
 
 def evaluate(
     files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Documents; - is standard input.")],
-    kind: Annotated[str, typer.Option(help="What the documents are: cloudtrail.")],
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="What the documents are: cloudtrail, github-branch-protection, github-ruleset, github-environment, "
+            "github-audit or github-webhook."
+        ),
+    ],
     expected: Annotated[
         Path | None, typer.Option(help="Folder of expected state; default: expected/ in the configuration.")
     ] = None,
@@ -31,17 +37,23 @@ def evaluate(
     """
     from monitor.errors import ConfigError
     from monitor.expected.load import load
-    from monitor.sweep import documents, registry
+    from monitor.sweep import documents, documents_github, registry
 
-    if kind not in documents.KINDS:
-        raise ConfigError(f"no kind is called {kind!r}", todo=f"choose from: {', '.join(documents.KINDS)}")
+    kinds = (*documents.KINDS, *documents_github.KINDS)
+    if kind not in kinds:
+        raise ConfigError(f"no kind is called {kind!r}", todo=f"choose from: {', '.join(kinds)}")
     state = load(expected or config / "expected")
     found = [document for name in files for document in documents.documents(_content(name))]
     if not found:
         complain(f"there is no document in {', '.join(files)}")
         raise typer.Exit(exits.INCOMPLETE)
     seen = set()
-    for judged in documents.judge_cloudtrail(found, registry.discover(), state):
+    checks = registry.discover()
+    if kind in documents.KINDS:
+        verdicts = documents.judge_cloudtrail(found, checks, state)
+    else:
+        verdicts = documents_github.judge(kind, found, checks, state)
+    for judged in verdicts:
         seen.add(judged.outcome.value)
         sys.stdout.write(to_json(judged) + "\n")
     raise typer.Exit(exits.verdict(findings="fail" in seen, incomplete=bool(seen & {"unknown", "error"})))

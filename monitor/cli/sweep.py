@@ -158,7 +158,14 @@ def _tell(swept: Swept, config: Config, key: SigningKey, also: str, *, first: bo
     if swept.recovered:
         say(f"Recovered   {len(swept.recovered)} sealed sweep(s) that a crash had kept out of the database")
     besides = f", and for credentials and log settings {', '.join(map(safe, watched))}" if watched else ""
-    say(f"Watched     production {', '.join(map(safe, names))}{besides}: {len(logs)} accounts × regions")
+    if names:
+        say(f"Watched     production {', '.join(map(safe, names))}{besides}: {len(logs)} accounts × regions")
+    for organisation in production.github.organizations if production.github else ():
+        forge = next(
+            (c for c in sweep.coverage if c.scope == f"github:{organisation}" and "repositories" in c.counts), None
+        )
+        seen = number(forge.counts["repositories"]) if forge else "no"
+        say(f"{'            ' if names else 'Watched     '}GitHub {safe(organisation)}: {seen} repositories")
     undeclared = swept.record.notes.get("undeclared_accounts", ())
     if undeclared:
         numbers = ", ".join(map(safe, undeclared[:8])) + " …" * (len(undeclared) > 8)

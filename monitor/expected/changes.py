@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from monitor.expected.fields import ActionPattern, Day, Id, Moment, Text
 from monitor.expected.identities import Principals
-from monitor.expected.patterns import any_matches
+from monitor.expected.patterns import any_matches, compiled
+from monitor.expected.repositories import RepositoryPattern
 from monitor.model import Expectation
 
 
@@ -21,7 +22,10 @@ class EmergencyChange(Expectation):
     id: Id = Field(description="Its number in your records")
     ticket: Text = Field(description="The ticket that tells what happened")
     approver: Text = Field(description="Who approved it: a role or a person, not the one who made the change")
-    identities: tuple[Id, ...] = Field(min_length=1, description="Ids of break_glass that it allows")
+    identities: tuple[Id, ...] = Field(default=(), description="Ids of break_glass that it allows")
+    repositories: tuple[RepositoryPattern, ...] = Field(
+        default=(), description="Repositories whose protection may be off meanwhile"
+    )
     from_: Moment = Field(alias="from", description="When it began, with its zone, as 2026-03-14T01:00:00Z")
     to: Moment = Field(description="When it ended; the moment itself no longer counts")
     reason: Text = Field(description="What made it an emergency")
@@ -33,6 +37,16 @@ class EmergencyChange(Expectation):
         if start is not None and to <= start:
             raise ValueError(f"{to.isoformat()} is not after 'from' ({start.isoformat()}); write the later moment here")
         return to
+
+    @model_validator(mode="after")
+    def _of_something(self) -> EmergencyChange:
+        if not self.identities and not self.repositories:
+            raise ValueError("allows nothing; write identities: (of break_glass), repositories:, or both")
+        return self
+
+    def frees(self, repository: str) -> bool:
+        """Return whether the protection of this repository (OWNER/NAME) may be off meanwhile."""
+        return any(compiled(pattern.lower()).fullmatch(repository.lower()) for pattern in self.repositories)
 
     def covers(self, moment: datetime) -> bool:
         """Return whether the moment (UTC) lies in the emergency: from <= moment < to."""

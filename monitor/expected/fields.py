@@ -136,6 +136,12 @@ OrganizationId = Annotated[
     _pattern("^o-[a-z0-9]{10,32}$", "o-exampleorgid"),
 ]
 """The id of an AWS organisation."""
+OrganizationName = Annotated[
+    str,
+    shaped(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}", "is not an organisation's name; write it as example-org"),
+    _pattern("^[A-Za-z0-9][A-Za-z0-9-]{0,38}$", "example-org"),
+]
+"""The login of an organisation on a forge."""
 PrincipalPattern = Annotated[
     str,
     _spelled(patterns.principal_mistake),

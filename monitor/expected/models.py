@@ -7,24 +7,41 @@ from pydantic import Field
 from monitor.expected.audit_logs import AuditLogs, AwsAuditLogs, ExpectedTrail
 from monitor.expected.changes import EmergencyChange, StandardChange
 from monitor.expected.identities import BreakGlass, DeployIdentity, SessionProof, TokenProof, TrustedService
-from monitor.expected.production import AwsAccount, AwsEstate, Production
+from monitor.expected.production import AwsAccount, AwsEstate, GitHubEstate, Production
+from monitor.expected.repositories import (
+    AllowedBypass,
+    BranchExpectation,
+    EnvironmentExpectation,
+    RepositoryExpectation,
+    RequiredCheck,
+    branch_expectation,
+    environment_expectation,
+)
 from monitor.model import Expectation
 
 __all__ = [
+    "AllowedBypass",
     "AuditLogs",
     "AwsAccount",
     "AwsAuditLogs",
     "AwsEstate",
+    "BranchExpectation",
     "BreakGlass",
     "DeployIdentity",
     "EmergencyChange",
+    "EnvironmentExpectation",
     "ExpectedTrail",
+    "GitHubEstate",
     "Production",
+    "RepositoryExpectation",
+    "RequiredCheck",
     "Sections",
     "SessionProof",
     "StandardChange",
     "TokenProof",
     "TrustedService",
+    "branch_expectation",
+    "environment_expectation",
 ]
 
 
@@ -48,3 +65,6 @@ class Sections(Expectation):
         default=(), description="The catalogue of pre-approved, low-risk, repeatable changes"
     )
     audit_logs: AuditLogs = Field(default=AuditLogs(), description="Audit logs that must be on, and for how long kept")
+    repositories: tuple[RepositoryExpectation, ...] = Field(
+        default=(), description="How branches and environments must be protected; later entries override by field"
+    )

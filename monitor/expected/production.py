@@ -6,7 +6,7 @@ from functools import cached_property
 
 from pydantic import Field
 
-from monitor.expected.fields import AccountId, OrganizationId, Region, Text
+from monitor.expected.fields import AccountId, OrganizationId, OrganizationName, Region, Text
 from monitor.model import Expectation
 
 
@@ -35,10 +35,19 @@ class AwsEstate(Expectation):
     )
 
 
+class GitHubEstate(Expectation):
+    """What there is on GitHub."""
+
+    organizations: tuple[OrganizationName, ...] = Field(
+        min_length=1, description="Organisations whose repositories are watched, all of them"
+    )
+
+
 class Production(Expectation):
     """What is production. A scope is `provider:account:region`, an account's scope `provider:account`."""
 
     aws: AwsEstate | None = Field(default=None, description="Accounts in AWS")
+    github: GitHubEstate | None = Field(default=None, description="Organisations on GitHub")
 
     def accounts(self) -> tuple[str, ...]:
         """Return the scopes of all production accounts, as `aws:111122223333`, in the order of the file."""

@@ -10,6 +10,7 @@ import msgspec
 
 from monitor.facts.change import ChangeEvent, TokenExchange
 from monitor.facts.log_object import LogObject, RetainedPart
+from monitor.facts.remembered import Remembered
 from monitor.model import Capture, ScopeCoverage, Window
 
 Progress = Callable[[str, int, int], None]
@@ -33,6 +34,12 @@ class Memory(Protocol):
 
     def parts(self, account: str, day_from: str, day_to: str) -> Sequence[RetainedPart]:
         """Return the retained parts of an account between two days (YYYY-MM-DD), both included."""
+
+    def remembered(self, kind: str, subject: str | None = None, since: datetime | None = None) -> Sequence[Remembered]:
+        """Return what was remembered of a kind, of one subject or of all, from then (UTC) on, oldest first."""
+
+    def latest(self, kind: str) -> Mapping[str, Remembered]:
+        """Return, by subject, the newest of a kind that was remembered."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +68,8 @@ class Collected(msgspec.Struct, kw_only=True):
     """Names of log objects that are proven to be altered, or that nobody signed for."""
     since: dict[str, datetime] = {}
     """For each account: from when (UTC) its events are read."""
+    remember: list[Remembered] = []
+    """What later sweeps will ask for again."""
     blind: list[tuple[str, datetime, datetime]] = []
     """Account, start and end (UTC) of each span whose events may be lacking."""
 

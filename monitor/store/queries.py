@@ -6,11 +6,12 @@ import re
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from monitor.errors import ConfigError
 from monitor.facts.change import TokenExchange
 from monitor.facts.log_object import RetainedPart
+from monitor.facts.remembered import Remembered
 from monitor.model import ScopeCoverage, Severity
 from monitor.store import rows
 from monitor.store.reconcile import FindingState
@@ -33,6 +34,7 @@ _COVERAGE = METADATA.tables["scope_coverage"]
 _MARK = METADATA.tables["mark"]
 _LOG_OBJECT = METADATA.tables["log_object"]
 _EXCHANGE = METADATA.tables["token_exchange"]
+_REMEMBERED = METADATA.tables["remembered"]
 _PART = METADATA.tables["retained_part"]
 _FINDING = METADATA.tables["finding"]
 _SIGHTING = METADATA.tables["finding_sighting"]
@@ -84,6 +86,38 @@ def exchanges(connection: Connection, alive_at: datetime) -> list[TokenExchange]
         .order_by(_EXCHANGE.c.time, _EXCHANGE.c.exchange_sha256)
     )
     return [rows.read_exchange(body) for body in connection.scalars(query)]
+
+
+def remembered(connection: Connection, kind: str, subject: str | None, since: datetime | None) -> list[Remembered]:
+    """Return what is remembered of a kind, of one subject or of all, from then (UTC) on, by time and then by id."""
+    query = select(_REMEMBERED).where(_REMEMBERED.c.kind == indexed(kind))
+    if subject is not None:
+        query = query.where(_REMEMBERED.c.subject_sha256 == digest(subject))
+    if since is not None:
+        query = query.where(_REMEMBERED.c.at >= since)
+    found = [rows.read_remembered(kind, row) for row in connection.execute(query).mappings()]
+    # Sorted here, for databases sort text by the rules of one language or another.
+    return sorted(found, key=_age)
+
+
+def latest(connection: Connection, kind: str) -> dict[str, Remembered]:
+    """Return, by subject, the newest that is remembered of a kind; of several at the same time the last by id."""
+    of_kind = _REMEMBERED.c.kind == indexed(kind)
+    # The times alone come from an index, so that the bodies of a long past are not read.
+    newest = (
+        select(_REMEMBERED.c.subject_sha256, func.max(_REMEMBERED.c.at).label("at"))
+        .where(of_kind)
+        .group_by(_REMEMBERED.c.subject_sha256)
+        .subquery()
+    )
+    same = (_REMEMBERED.c.subject_sha256 == newest.c.subject_sha256) & (_REMEMBERED.c.at == newest.c.at)
+    query = select(_REMEMBERED).join(newest, same).where(of_kind)
+    found = [rows.read_remembered(kind, row) for row in connection.execute(query).mappings()]
+    return {item.subject: item for item in sorted(found, key=_age)}
+
+
+def _age(item: Remembered) -> tuple[datetime, str]:
+    return item.at, item.id
 
 
 def findings(

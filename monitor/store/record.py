@@ -10,11 +10,12 @@ from typing import Any
 
 import msgspec
 
-from monitor.errors import IntegrityError
+from monitor.errors import EvidenceError, IntegrityError
 from monitor.facts.change import TokenExchange
 from monitor.facts.log_object import LogObject, RetainedPart
+from monitor.facts.remembered import Remembered
 from monitor.model import Result, Sweep
-from monitor.store.text import encode_json
+from monitor.store.text import clean_json, encode_json
 
 
 class SealedResult(msgspec.Struct, frozen=True):
@@ -47,7 +48,8 @@ class SweepRecord(msgspec.Struct, frozen=True, kw_only=True):
     """All that a sweep read, apart from its results.
 
     `objects` were read anew by the source `object_source`; `exchanges` are newly seen; `marks` tell, for each
-    `source|scope`, up to when (UTC) events are read whole; `notes` must be plain JSON values.
+    `source|scope`, up to when (UTC) events are read whole; `notes` must be plain JSON values; `remembered` is what later
+    sweeps will ask for.
     """
 
     sweep: Sweep
@@ -57,10 +59,15 @@ class SweepRecord(msgspec.Struct, frozen=True, kw_only=True):
     marks: dict[str, datetime] = {}
     parts: tuple[RetainedPart, ...] = ()
     notes: dict[str, Any] = {}
+    remembered: tuple[Remembered, ...] = ()
 
     def encode(self) -> bytes:
-        """Return the record as JSON, the same bytes for the same record. A lone surrogate becomes U+FFFD."""
-        return encode_json(self)
+        """Return the record as JSON, the same bytes for the same record. A lone surrogate becomes U+FFFD.
+
+        Raises EvidenceError if the body of something remembered is no JSON: sealed, it could never be read again.
+        """
+        bodies = tuple(msgspec.structs.replace(item, body=clean_body(item)) for item in self.remembered)
+        return encode_json(msgspec.structs.replace(self, remembered=bodies))
 
     @staticmethod
     def decode(data: bytes) -> SweepRecord:
@@ -71,6 +78,17 @@ class SweepRecord(msgspec.Struct, frozen=True, kw_only=True):
             raise IntegrityError(
                 f"a sealed sweep record cannot be read: {error}", todo="run `monitor evidence verify`"
             ) from error
+
+
+def clean_body(item: Remembered) -> msgspec.Raw:
+    """Return the body as it is sealed and stored: valid UTF-8, valid JSON. Raises EvidenceError if it is no JSON."""
+    try:
+        return msgspec.Raw(clean_json(bytes(item.body)))
+    except ValueError as error:
+        raise EvidenceError(
+            f"{item.kind} {item.id!r} cannot be remembered, for its body is no JSON: {error}",
+            todo="report it as a defect of the monitor; nothing was sealed",
+        ) from error
 
 
 _DECODER = msgspec.json.Decoder(SweepRecord)

@@ -10,9 +10,10 @@ from sqlalchemy import RowMapping
 
 from monitor.facts.change import TokenExchange
 from monitor.facts.log_object import LogObject, RetainedPart
+from monitor.facts.remembered import Remembered
 from monitor.model import ScopeCoverage, Sweep, Window
 from monitor.store.reconcile import Step, Transition
-from monitor.store.record import Sealing, SweepRecord
+from monitor.store.record import Sealing, SweepRecord, clean_body
 from monitor.store.text import digest, encode_json, indexed, restored, stored
 from monitor.store.views import Finding, RecordedSweep, Sighting
 
@@ -113,6 +114,25 @@ def exchange_rows(record: SweepRecord) -> Iterator[Row]:
         }
 
 
+def remembered_rows(record: SweepRecord) -> Iterator[Row]:
+    """Yield a row for each thing to remember, one a kind and id: the first wins."""
+    seen: set[tuple[str, str]] = set()
+    for item in record.remembered:
+        if (item.kind, item.id) in seen:
+            continue
+        seen.add((item.kind, item.id))
+        yield {
+            "kind": indexed(item.kind),
+            "id_sha256": digest(item.id),
+            "id": stored(item.id),
+            "subject": stored(item.subject),
+            "subject_sha256": digest(item.subject),
+            "at": item.at,
+            "sweep_id": record.sweep.id,
+            "body": stored(bytes(clean_body(item)).decode()),
+        }
+
+
 def mark_rows(record: SweepRecord) -> Iterator[Row]:
     """Yield a row for each `source|scope`."""
     for name, until in record.marks.items():
@@ -209,6 +229,17 @@ def read_coverage(row: RowMapping) -> ScopeCoverage:
 def read_exchange(body: str) -> TokenExchange:
     """Return the exchange that a row's body holds."""
     return _EXCHANGE.decode(restored(body))
+
+
+def read_remembered(kind: str, row: RowMapping) -> Remembered:
+    """Return what a row of that kind remembers; the column may hold the kind cut."""
+    return Remembered(
+        kind=kind,
+        id=restored(row["id"]),
+        subject=restored(row["subject"]),
+        at=row["at"],
+        body=msgspec.Raw(restored(row["body"]).encode()),
+    )
 
 
 def read_part(row: RowMapping) -> RetainedPart:

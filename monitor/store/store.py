@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, inspect, text
 from monitor.errors import LedgerError
 from monitor.facts.change import TokenExchange
 from monitor.facts.log_object import RetainedPart
+from monitor.facts.remembered import Remembered
 from monitor.model import ScopeCoverage, Severity
 from monitor.store import queries, writing
 from monitor.store.engine import build, make_folder, parse, translated
@@ -110,6 +111,16 @@ class Store:
         """
         with self._reading() as connection:
             return queries.exchanges(connection, alive_at)
+
+    def remembered(self, kind: str, subject: str | None = None, since: datetime | None = None) -> list[Remembered]:
+        """Return what is remembered of a kind, of one subject or of all, from then (UTC) on, oldest first, then by id."""
+        with self._reading() as connection:
+            return queries.remembered(connection, kind, subject, since)
+
+    def latest(self, kind: str) -> dict[str, Remembered]:
+        """Return, by subject, the newest that is remembered of a kind; of several at the same time the last by id."""
+        with self._reading() as connection:
+            return queries.latest(connection, kind)
 
     def open_findings(self, checks: Collection[str] | None = None) -> list[Finding]:
         """Return the findings that are open or reopened, of some checks or of all, most urgent first."""

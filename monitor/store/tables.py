@@ -17,7 +17,7 @@ from sqlmodel import Field, SQLModel
 from monitor.model import ChangeClass, CoverageStatus, Outcome, Severity
 from monitor.store.reconcile import FindingState, Step
 
-HEAD = "0001"
+HEAD = "0002"
 """The migration these tables belong to. A test keeps it equal to the newest: asking Alembic costs half a second."""
 
 # Names that a migration can rely on: https://alembic.sqlalchemy.org/en/latest/naming.html
@@ -130,6 +130,22 @@ class TokenExchangeRow(SQLModel, table=True):
     account: str
     access_key: str
     principal_id: str = Field(index=True)
+    sweep_id: str = Field(foreign_key="sweep.id", index=True)
+    body: str = Field(sa_type=Text)
+
+
+class RememberedRow(SQLModel, table=True):
+    """One thing that a source remembers, whole in `body` (JSON): a state that was seen, an event that was read."""
+
+    __tablename__ = "remembered"
+    __table_args__ = (Index(None, "kind", "at"), Index(None, "kind", "subject_sha256", "at"))
+
+    kind: str = Field(primary_key=True)
+    id_sha256: str = Field(primary_key=True)
+    id: str = Field(sa_type=Text)
+    subject: str = Field(sa_type=Text)
+    subject_sha256: str
+    at: datetime
     sweep_id: str = Field(foreign_key="sweep.id", index=True)
     body: str = Field(sa_type=Text)
 

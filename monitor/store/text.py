@@ -8,6 +8,7 @@ key holds such a character must not be mistaken for another, or read twice.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from typing import Any
 
@@ -20,6 +21,8 @@ _DIGEST_CHARACTERS = 32
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
 _ENCODER = msgspec.json.Encoder(order="deterministic")
+_SYNTAX = msgspec.json.Decoder(msgspec.Raw)
+_BLANKS = b" \t\r\n"
 
 INDEXED_CHARACTERS = 200
 """The longest text in an indexed column. A B-tree entry of PostgreSQL holds about 2,700 bytes; two such columns fit."""
@@ -53,10 +56,44 @@ def encode_json(value: Any) -> bytes:
     try:
         return _ENCODER.encode(value)
     except UnicodeEncodeError:
-        return _ENCODER.encode(_encodable(msgspec.to_builtins(value)))
+        return _ENCODER.encode(_encodable(value))
+
+
+def clean_json(data: bytes) -> bytes:
+    """Return JSON that any reader takes: as it was, without blanks around it.
+
+    Where it holds lone surrogates or bare control characters it is written anew: those become U+FFFD, these are escaped.
+    Raises ValueError if it is no JSON, or nested too deep to be read.
+    """
+    try:
+        return data.strip(_BLANKS) if _is_json(data) else encode_json(_read_leniently(data))
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        _SYNTAX.decode(data)
+        data.decode()  # which msgspec does not look at in what it passes over
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def _read_leniently(data: bytes) -> Any:
+    """Return the value of JSON that msgspec refuses even to pass over. Raises ValueError if it is none."""
+
+    def refused(word: str) -> Any:
+        raise ValueError(f"{word} is no JSON")
+
+    return json.loads(data.decode("utf-8", "surrogatepass"), strict=False, parse_constant=refused)
 
 
 def _encodable(value: Any) -> Any:
+    """Return the value without lone surrogates; what is JSON already (`msgspec.Raw`) stays as it is."""
+    if isinstance(value, msgspec.Struct):
+        fields = {name: _encodable(getattr(value, name)) for name in value.__struct_fields__}
+        return msgspec.structs.replace(value, **fields)
     if isinstance(value, str):
         return _LONE_SURROGATE.sub(_REPLACEMENT, value)
     if isinstance(value, dict):

@@ -41,6 +41,7 @@ _COVERAGE = METADATA.tables["scope_coverage"]
 _MARK = METADATA.tables["mark"]
 _LOG_OBJECT = METADATA.tables["log_object"]
 _EXCHANGE = METADATA.tables["token_exchange"]
+_REMEMBERED = METADATA.tables["remembered"]
 _PART = METADATA.tables["retained_part"]
 _FINDING = METADATA.tables["finding"]
 _SIGHTING = METADATA.tables["finding_sighting"]
@@ -60,6 +61,7 @@ def record_sweep(
     _insert(connection, _COVERAGE, rows.coverage_rows(sweep))
     _upsert(connection, _LOG_OBJECT, rows.object_rows(record))
     _upsert(connection, _EXCHANGE, rows.exchange_rows(record), keep=True)
+    _upsert(connection, _REMEMBERED, rows.remembered_rows(record), keep=True)
     _insert(connection, _PART, rows.part_rows(record))
     _advance(connection, record)
     moves = _moves(connection, results)

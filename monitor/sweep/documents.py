@@ -20,7 +20,8 @@ from monitor.sweep.evaluate import Expected, run
 KINDS = ("cloudtrail",)
 E = TypeVar("E", bound=Expectation)
 _JUDGED_BY = "direct-production-change"
-_ORDER = (Outcome.FAIL, Outcome.ERROR, Outcome.UNKNOWN, Outcome.PASS, Outcome.NOT_APPLICABLE)
+ORDER = (Outcome.FAIL, Outcome.ERROR, Outcome.UNKNOWN, Outcome.PASS, Outcome.NOT_APPLICABLE)
+"""Of several results of one document, the first of these is told."""
 _UNTIMED = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -38,7 +39,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     observed: dict[str, Any] = {}
 
 
-class _Built:
+class Built:
     """Expected state that builds each check's expectation once."""
 
     def __init__(self, expected: Expected) -> None:
@@ -46,6 +47,7 @@ class _Built:
         self.built: dict[type[Expectation], Any] = {}
 
     def build(self, cls: type[E]) -> E:
+        """Return the expectation that a check asks for."""
         if cls not in self.built:
             self.built[cls] = self.expected.build(cls)
         found: E = self.built[cls]
@@ -115,7 +117,7 @@ def judge_cloudtrail(found: Sequence[bytes], checks: Sequence[Check], expected: 
 
     Documents alone do not show that a log was read whole, so an exchange that is not among them is unknown, never absent.
     """
-    built = _Built(expected)
+    built = Built(expected)
     mine = [check for check in checks if ChangeSession in check.facts]
     items = [_item(body) for body in found]
     exchanges = Exchanges(item for item in items if isinstance(item, TokenExchange))
@@ -183,4 +185,4 @@ def _judged(
 
 
 def _rank(result: Result) -> tuple[int, int, str]:
-    return _ORDER.index(result.outcome), list(Severity).index(result.severity), result.check
+    return ORDER.index(result.outcome), list(Severity).index(result.severity), result.check

@@ -165,6 +165,7 @@ def run(plan: Plan, ports: Ports, progress: Progress) -> Swept:
         marks=collected.marks,
         parts=tuple(collected.parts),
         notes=collected.notes,
+        remembered=tuple(collected.remember),
     )
     if plan.dry_run:
         ports.discard([part.path for part in collected.parts])
@@ -203,7 +204,7 @@ def collect(plan: Plan, ports: Ports, progress: Progress) -> Collected:
         found = source.collect(_request(plan), ports.store, progress)
         whole.distrusted |= found.distrusted
         whole.object_source = whole.object_source or found.object_source
-        for field in ("facts", "coverage", "captures", "objects", "exchanges", "parts", "blind"):
+        for field in ("facts", "coverage", "captures", "objects", "exchanges", "parts", "blind", "remember"):
             getattr(whole, field).extend(getattr(found, field))
         for field in ("marks", "notes", "since"):
             getattr(whole, field).update(getattr(found, field))

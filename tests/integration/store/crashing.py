@@ -16,7 +16,19 @@ from sqlalchemy import Engine, event
 
 from monitor.model import Outcome
 from monitor.store.store import Store
-from tests.integration.store.material import SCOPE, SOURCE, START, exchange, judged, log_object, part, record, sealing
+from tests.integration.store.material import (
+    KIND,
+    SCOPE,
+    SOURCE,
+    START,
+    exchange,
+    judged,
+    log_object,
+    part,
+    record,
+    remembered,
+    sealing,
+)
 
 RECORD = record(
     1,
@@ -24,6 +36,7 @@ RECORD = record(
     exchanges=(exchange("1"),),
     marks={f"{SOURCE}|{SCOPE}": START},
     parts=(part("2026-03-14"),),
+    remembered=(remembered("1"),),
 )
 EARLIER = judged({"a": Outcome.FAIL, "b": Outcome.FAIL})
 RESULTS = judged({"a": Outcome.PASS} | {f"subject {number}": Outcome.FAIL for number in range(600)})
@@ -62,8 +75,8 @@ def _holdings(url: str) -> list[Any]:
         states: dict[str, int] = {}
         for finding in store.findings():
             states[finding.state.value] = states.get(finding.state.value, 0) + 1
-        kept = [len(store.read_keys(SOURCE)), len(store.exchanges(START)), len(store.marks()), len(store.parts())]
-        return [sorted(store.recorded_sweeps()), states, kept]
+        kept = [store.read_keys(SOURCE), store.exchanges(START), store.marks(), store.parts(), store.remembered(KIND)]
+        return [sorted(store.recorded_sweeps()), states, [len(found) for found in kept]]
 
 
 if __name__ == "__main__":

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from monitor.facts.change import Actor, TokenExchange
 from monitor.facts.log_object import LogObject, RetainedPart
+from monitor.facts.remembered import Remembered
 from monitor.model import (
     ChangeClass,
     CoverageStatus,
@@ -21,12 +24,15 @@ from monitor.model import (
     Window,
 )
 from monitor.store.record import SealedResult, Sealing, SweepRecord
+from monitor.store.text import encode_json
 
 START = datetime(2026, 3, 14, tzinfo=UTC)
 DAY = timedelta(days=1)
 END_OF_TIME = datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 SOURCE = "cloudtrail"
 SCOPE = "aws:111122223333:eu-west-1"
+KIND = "github.change"
+REPOSITORY = "github:repository:1042"
 CHECK = "direct-production-change"
 
 HOSTILE = (
@@ -108,6 +114,13 @@ def part(day: str, account: str = "111122223333") -> RetainedPart:
     return RetainedPart(path=path, sha256="ef" * 32, rows=7, size=4096, account=account, day=day)
 
 
+def remembered(
+    identity: str, value: Any = None, *, kind: str = KIND, subject: str = REPOSITORY, at: datetime = START
+) -> Remembered:
+    """Return a value that a source asks to be remembered."""
+    return Remembered(kind=kind, id=identity, subject=subject, at=at, body=msgspec.Raw(encode_json(value)))
+
+
 def hostile_record(text: str, number: int) -> SweepRecord:
     """Return the record of a sweep in which every outside string is this one."""
     covered = ScopeCoverage(
@@ -142,4 +155,5 @@ def hostile_record(text: str, number: int) -> SweepRecord:
         marks={text: END_OF_TIME},
         parts=(RetainedPart(path=text, sha256="ef" * 32, rows=1, size=2, account=text, day="2026-03-14"),),
         notes={text: [text, {"deep": text}]},
+        remembered=(remembered(text, {text: text}, kind=text, subject=text, at=END_OF_TIME),),
     )

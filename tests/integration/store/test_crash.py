@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[3]
-UNTOUCHED = [["sweep-0000"], {"open": 2}, [0, 0, 0, 0]]
-RECORDED = [["sweep-0000", "sweep-0001"], {"open": 601, "resolved": 1}, [600, 1, 1, 1]]
+UNTOUCHED = [["sweep-0000"], {"open": 2}, [0, 0, 0, 0, 0]]
+RECORDED = [["sweep-0000", "sweep-0001"], {"open": 601, "resolved": 1}, [600, 1, 1, 1, 1]]
 
 
 def test_a_process_killed_at_any_statement_leaves_nothing_half_recorded(store_url: str) -> None:

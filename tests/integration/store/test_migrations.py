@@ -6,21 +6,37 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Enum, inspect, text
 from sqlalchemy.exc import IntegrityError
 
+from monitor.model import Outcome
 from monitor.store import engine as databases
-from monitor.store import migrate
+from monitor.store import migrate, writing
 from monitor.store.store import Store
 from monitor.store.tables import HEAD, METADATA
+from tests.integration.store.material import (
+    KIND,
+    SCOPE,
+    SOURCE,
+    START,
+    exchange,
+    judged,
+    log_object,
+    part,
+    record,
+    remembered,
+    sealing,
+)
 
 REPOSITORY = Path(__file__).parents[3]
 AT_ONCE_PROGRAM = """
@@ -151,6 +167,41 @@ def test_the_command_line_of_alembic_asks_for_the_address() -> None:
     assert "set MONITOR_DATABASE" in done.stdout + done.stderr
 
 
+def test_a_database_of_the_first_schema_is_upgraded_with_all_that_it_holds(empty_url: str) -> None:
+    read = record(
+        0,
+        objects=(log_object("k"),),
+        exchanges=(exchange("1"),),
+        marks={f"{SOURCE}|{SCOPE}": START},
+        parts=(part("2026-03-14"),),
+    )
+    results = judged({"a": Outcome.FAIL, "b": Outcome.UNKNOWN})
+    databases.make_folder(databases.parse(empty_url))
+    _alembic(empty_url, command.upgrade, "0001")
+    assert set(_rows(empty_url)) == {table.name for table in METADATA.sorted_tables} - {"remembered"}
+    engine = databases.build(databases.parse(empty_url))
+    with databases.writing(engine, "record") as connection:
+        first = writing.record_sweep(connection, read, results, sealing(0))
+    engine.dispose()
+    before = _rows(empty_url)
+    assert sum(map(len, before.values())) == 9
+
+    assert migrate.upgrade(empty_url) == ("0001", HEAD)
+    assert _rows(empty_url) == before | {"remembered": []}
+    with Store.open(empty_url) as store:
+        assert store.record(read, results, sealing(0)) == first
+        assert len(store.record(record(1, remembered=(remembered("1"),)), results, sealing(1)).kept) == 2
+        assert store.remembered(KIND) == [remembered("1")]
+
+
+def test_going_back_to_the_first_schema_forgets_only_what_was_remembered(store_url: str) -> None:
+    with Store.open(store_url) as store:
+        store.record(record(0, remembered=(remembered("1"),)), judged({"a": Outcome.FAIL}), sealing(0))
+    before = _rows(store_url)
+    _alembic(store_url, command.downgrade, "0001")
+    assert _rows(store_url) == {name: rows for name, rows in before.items() if name != "remembered"}
+
+
 def test_an_upgrade_leaves_the_logging_of_the_application_alone(empty_sqlite_url: str) -> None:
     mine = logging.getLogger("monitor.some.room")
     before = (logging.root.level, list(logging.root.handlers), mine.disabled, logging.getLogger("alembic").handlers)
@@ -172,6 +223,19 @@ def _printed(program: str, *arguments: str) -> str:
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     return done.stdout
+
+
+def _alembic(url: str, action: Callable[[Config, str], None], revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrate.migrations()))
+    config.attributes["url"] = databases.parse(url)
+    action(config, revision)
+
+
+def _rows(url: str) -> dict[str, list[tuple[object, ...]]]:
+    with _connected(url) as connection:
+        tables = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
+        return {name: [tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}"))] for name in tables}
 
 
 @contextmanager

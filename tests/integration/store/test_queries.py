@@ -14,6 +14,8 @@ from monitor.store.store import Store
 from tests.integration.store.material import (
     CHECK,
     DAY,
+    KIND,
+    REPOSITORY,
     SCOPE,
     SOURCE,
     START,
@@ -36,6 +38,11 @@ def test_an_empty_store_answers_with_nothing(store_url: str) -> None:
         assert store.findings() == [] and store.open_findings() == [] and store.finding("F-AAAAAAAAAA") is None
         assert store.sightings("F-AAAAAAAAAA") == [] and store.coverage("s") == [] and store.parts() == []
         assert store.read_keys(SOURCE) == set() and store.content_hashes(["k"]) == {} and store.content_hashes([]) == {}
+        assert (
+            store.remembered(KIND) == []
+            and store.remembered(KIND, REPOSITORY, START) == []
+            and store.latest(KIND) == {}
+        )
         assert store.marks() == {} and store.exchanges(START) == [] and store.last_sealing() is None
 
 

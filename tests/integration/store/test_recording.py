@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import count
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from monitor.store.store import Store
 from tests.integration.store.material import (
     CHECK,
     HOSTILE,
+    KIND,
     SCOPE,
     SOURCE,
     START,
@@ -27,6 +29,7 @@ from tests.integration.store.material import (
     log_object,
     part,
     record,
+    remembered,
     sealed,
     sealing,
 )
@@ -93,6 +96,7 @@ def test_a_sweep_recorded_again_changes_nothing_and_is_answered_as_before(store_
         exchanges=(exchange("1"),),
         marks={f"{SOURCE}|{SCOPE}": START},
         parts=(part("2026-03-14"),),
+        remembered=(remembered("1"), remembered("1", "met again")),
     )
     results = judged({"a": Outcome.PASS, "b": Outcome.FAIL, "c": Outcome.FAIL})
     with Store.open(store_url) as store:
@@ -168,7 +172,7 @@ def test_more_results_than_fit_one_statement_are_all_recorded(store_url: str) ->
 @pytest.mark.parametrize("number", range(len(HOSTILE)))
 def test_hostile_text_is_recorded_and_comes_back_as_it_was(store_url: str, number: int) -> None:
     text = HOSTILE[number]
-    visible = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if "\ud800" in text else text
+    visible = text.replace("\ud800", "\ufffd").replace("\udfff", "\ufffd")
     given = hostile_record(text, number)
     results = [sealed(text, reason=text, actor=text)]
     with Store.open(store_url) as store:
@@ -194,6 +198,11 @@ def test_hostile_text_is_recorded_and_comes_back_as_it_was(store_url: str, numbe
             assert known == list(given.exchanges)
             assert covered == given.sweep.coverage[0]
             assert noted.notes == given.notes
+            assert store.remembered(text, text, START) == list(given.remembered)
+        (kept,) = store.remembered(text)
+        assert store.latest(text) == {text: kept}
+        assert (kept.kind, kept.id, kept.subject, kept.at) == (text, text, text, given.remembered[0].at)
+        assert msgspec.json.decode(kept.body) == {visible: visible}
         assert store.record(given, results, sealing(number)).opened == opened
 
 
@@ -222,5 +231,6 @@ def _everything(store: Store) -> list[object]:
         store.exchanges(START),
         store.marks(),
         store.parts(),
+        store.remembered(KIND),
         store.last_sealing(),
     ]

@@ -15,6 +15,7 @@ from monitor.errors import Denied
 from monitor.facts.audit_log import LogChain
 from monitor.facts.change import TokenExchange
 from monitor.facts.log_object import LogObject, RetainedPart
+from monitor.facts.remembered import Remembered
 from monitor.model import Capture, CoverageStatus, EvidenceRef, ScopeCoverage, Window
 from monitor.sources.aws.digests import NAME, DigestReader
 from monitor.sources.aws.trail_scopes import Scope
@@ -58,6 +59,12 @@ class Kept:
 
     def parts(self, account: str, day_from: str, day_to: str) -> Sequence[RetainedPart]:
         return []
+
+    def remembered(self, kind: str, subject: str | None = None, since: datetime | None = None) -> Sequence[Remembered]:
+        return []
+
+    def latest(self, kind: str) -> Mapping[str, Remembered]:
+        return {}
 
 
 class Delivered:

@@ -13,6 +13,7 @@ from monitor.example import cast
 from monitor.example.records import Record
 from monitor.expected.models import AwsEstate
 from monitor.facts.log_object import RetainedPart
+from monitor.facts.remembered import Remembered
 from monitor.model import ScopeCoverage
 from monitor.sources.aws.trail_logs import TrailLogs
 from monitor.sources.aws.trail_scopes import NAME, Reading
@@ -39,6 +40,7 @@ class Kept:
         self.read: dict[str, str] = {}
         self.damaged: set[str] = set()
         self.kept: list[RetainedPart] = []
+        self.things: dict[tuple[str, str], Remembered] = {}
 
     def marks(self) -> Mapping[str, datetime]:
         return self.marked
@@ -55,12 +57,23 @@ class Kept:
     def parts(self, account: str, day_from: str, day_to: str) -> Sequence[RetainedPart]:
         return [p for p in self.kept if p.account == account and day_from <= p.day <= day_to]
 
+    def remembered(self, kind: str, subject: str | None = None, since: datetime | None = None) -> Sequence[Remembered]:
+        found = (item for item in self.things.values() if item.kind == kind and subject in (None, item.subject))
+        return sorted(
+            (item for item in found if since is None or item.at >= since), key=lambda item: (item.at, item.id)
+        )
+
+    def latest(self, kind: str) -> Mapping[str, Remembered]:
+        return {item.subject: item for item in self.remembered(kind)}
+
     def remember(self, found: Collected) -> None:
         self.marked.update(found.marks)
         for one in found.objects:
             self.read[one.key] = one.scope
             (self.damaged.add if one.damage else self.damaged.discard)(one.key)
         self.kept += found.parts
+        for item in found.remember:
+            self.things.setdefault((item.kind, item.id), item)
 
 
 class Trail:

@@ -1,0 +1,350 @@
+"""PS019-3.1: the protection of a branch was on all the time; where it was off, weakened or passed by, the gap is on record.
+
+A nightly snapshot sees nothing of a rule that was off for ten minutes. So every edit of protection is judged: who weakened which
+demand, from when to when, how, and which pushes and merges landed meanwhile. Edits that make protection stricter are no lapse. A
+declared emergency change that covers the whole window makes it a change of class emergency. Pushes and merges that passed a rule
+by are told by branch, person and day. A branch without any of these passes only if sources cover the whole window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from monitor.expected.models import (
+    BranchExpectation,
+    EmergencyChange,
+    Production,
+    RepositoryExpectation,
+    branch_expectation,
+)
+from monitor.facts.combining import MET, of_branch, weigh
+from monitor.facts.lapse import Demanded, Lapse, lapses
+from monitor.facts.protection import DEMANDS, BranchUpdate, ForgeActor, ProtectionBypass, ProtectionChange
+from monitor.facts.repository import HistoryCoverage, Repository
+from monitor.model import (
+    ChangeClass,
+    Check,
+    EvidenceRef,
+    Expectation,
+    Outcome,
+    Result,
+    Severity,
+    Sweep,
+    Unknown,
+    Window,
+)
+
+ID = "protection-lapse"
+SHOWN = 50
+LANDING = ("push", "force-push", "merge", "merge-queue", "deletion")
+
+
+class LapseExpectations(Expectation):
+    """What must hold for branches, and the emergencies that excuse a lapse."""
+
+    production: Production = Production()
+    repositories: tuple[RepositoryExpectation, ...] = ()
+    emergency_changes: tuple[EmergencyChange, ...] = ()
+
+
+Fact = Repository | ProtectionChange | ProtectionBypass | BranchUpdate | HistoryCoverage
+
+
+def evaluate(facts: Iterable[Fact], expect: LapseExpectations, sweep: Sweep) -> Iterator[Result]:
+    """Yield a result for each lapse, each group of bypasses, and each expected branch: whether its history was covered."""
+    found = _Found(facts)
+    for _, repository in sorted(found.repositories.items()):
+        if repository.archived or not repository.default_branch or not isinstance(repository.branches, tuple):
+            continue
+        for branch in sorted({*repository.branches, repository.default_branch}):
+            wanted = branch_expectation(expect.repositories, repository.name, branch, repository.default_branch)
+            if wanted is None:
+                continue
+            windows = lapses(repository, branch, found.changes, _demanded(repository, branch, wanted))
+            starts = [f"{one.start:%Y-%m-%dT%H:%MZ}" for one in windows]
+            for one, start in zip(windows, starts, strict=True):
+                tail = f"lapse@{start}" + (f"#{one.opened.id}" if starts.count(start) > 1 else "")
+                yield _lapse(repository, one, tail, found, expect)
+            yield from _bypasses(repository, branch, wanted, found, expect)
+            yield from _history(repository, branch, found, sweep)
+
+
+class _Found:
+    """The facts by kind, each once, whatever order they came in."""
+
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        self.repositories: dict[int, Repository] = {}
+        kept: dict[tuple[type, str], Any] = {}
+        self.coverage: list[HistoryCoverage] = []
+        for fact in facts:
+            if isinstance(fact, Repository):
+                self.repositories[fact.id] = min(self.repositories.get(fact.id, fact), fact, key=repr)
+            elif isinstance(fact, HistoryCoverage):
+                self.coverage.append(fact)
+            else:
+                key = (type(fact), fact.id)
+                kept[key] = min(kept.get(key, fact), fact, key=repr)
+        self.changes = [fact for fact in kept.values() if isinstance(fact, ProtectionChange)]
+        self.bypasses = [fact for fact in kept.values() if isinstance(fact, ProtectionBypass)]
+        self.updates = sorted((f for f in kept.values() if isinstance(f, BranchUpdate)), key=lambda u: (u.at, u.id))
+
+
+def _demanded(repository: Repository, branch: str, wanted: BranchExpectation) -> Demanded:
+    wants: dict[str, Any] = {name: value for name in DEMANDS if (value := getattr(wanted, name))}
+    allowed = {one.actor.lower() for one in wanted.bypass or ()}
+    rules = (
+        of_branch(repository.rules, branch, repository.default_branch) if isinstance(repository.rules, tuple) else ()
+    )
+
+    def met(name: str, without: frozenset[str]) -> bool:
+        left = [rule for rule in rules if rule.key not in without]
+        want = wants[name]
+        if name == "status_checks":
+            names = {check.name for check in want}
+            return weigh(left, name, lambda v: names <= {c.name for c in v}, lambda a: True).standing == MET
+        # Whoever may pass by is judged by branch-protection; here only somebody who always may breaks the demand.
+        return (
+            weigh(
+                left,
+                name,
+                lambda value: bool(value >= want),
+                lambda actor: f"{actor.kind}:{actor.name}".lower() in allowed,
+            ).standing
+            == MET
+        )
+
+    def enough(name: str, value: int) -> bool:
+        want = wants.get(name)
+        return isinstance(want, int) and value >= want
+
+    return Demanded(frozenset(wants), enough, met)
+
+
+def _lapse(repository: Repository, one: Lapse, tail: str, found: _Found, expect: LapseExpectations) -> Result:
+    landed = [
+        update
+        for update in found.updates
+        if update.repository_id == repository.id
+        and update.branch == one.branch
+        and update.kind in LANDING
+        and one.start <= update.at
+        and (one.end is None or update.at < one.end)
+    ]
+    emergency = _emergency(repository, one.start_after or one.start, one.end, expect)
+    outcome = Outcome.UNKNOWN if one.unclear else Outcome.FAIL
+    actor = one.opened.actor
+    return Result(
+        check=ID,
+        subject=repository.subject("branch", one.branch, tail),
+        scope=repository.scope,
+        outcome=Outcome.PASS if emergency else outcome,
+        severity=Severity.CRITICAL if landed else Severity.HIGH,
+        change_class=ChangeClass.EMERGENCY if emergency else None,
+        actor=actor.name,
+        reason=_reason(repository, one, landed, emergency),
+        expected={"protection": "on, as expected, all the time"},
+        observed={
+            "branch": one.branch,
+            "from": one.start.isoformat(),
+            "from_after": one.start_after.isoformat() if one.start_after else None,
+            "to": one.end.isoformat() if one.end else None,
+            "to_after": one.end_after.isoformat() if one.end_after else None,
+            "by": _who(actor),
+            "weakened": list(one.aspects),
+            "edits": [
+                {
+                    "at": edit.at.isoformat(),
+                    "action": edit.action,
+                    "rule": edit.rule_name or edit.rule,
+                    "by": _who(edit.actor),
+                    "changes": [
+                        {"demand": c.demand, "direction": c.direction, "before": c.before, "after": c.after}
+                        for c in edit.changes[:SHOWN]
+                    ],
+                }
+                for edit in one.edits[:SHOWN]
+            ],
+            "landed": [_update(update) for update in landed[:SHOWN]],
+            "landed_count": len(landed),
+            "emergency": emergency.id if emergency else None,
+            "assumed": one.assumed,
+        },
+        remedy=""
+        if emergency
+        else "review what landed meanwhile; declare the emergency if it was one; see that protection is on",
+        evidence=_cited([*one.edits, *landed]),
+    )
+
+
+def _reason(repository: Repository, one: Lapse, landed: list[BranchUpdate], emergency: EmergencyChange | None) -> str:
+    if one.end is None:
+        span = f"since {one.start:%Y-%m-%d %H:%M} UTC, and still so"
+    else:
+        about = "at most " if one.start_after or one.end_after else ""
+        day = "" if one.end.date() == one.start.date() else f"{one.end:%Y-%m-%d} "
+        lasted = _length(one.start_after or one.start, one.end)
+        span = f"for {about}{lasted}, from {one.start:%Y-%m-%d %H:%M} to {day}{one.end:%H:%M} UTC"
+    what = "may have been weaker" if one.unclear else "was weaker" if "*" not in one.aspects else "was off"
+    how = ", then ".join(dict.fromkeys(f"{edit.action} by {_who(edit.actor)}" for edit in one.edits[:3]))
+    aspects = ", ".join(a for a in one.aspects if a != "*")
+    inside = f"; {len(landed)} landed meanwhile: " + ", ".join(_told(update) for update in landed[:3]) if landed else ""
+    declared = f"; declared as {emergency.id} ({emergency.ticket})" if emergency else ""
+    return (
+        f"protection of {one.branch} of {repository.name} {what} {span}"
+        + (f" ({aspects})" if aspects else "")
+        + f": {how}{inside}{declared}"
+    )
+
+
+def _told(update: BranchUpdate) -> str:
+    numbers = update.change_requests if isinstance(update.change_requests, tuple) else ()
+    return f"{update.kind} {update.after[:7]} by {update.actor.name}" + "".join(f" (#{n})" for n in numbers[:3])
+
+
+def _length(start: datetime, end: datetime) -> str:
+    minutes = max(1, round((end - start).total_seconds() / 60))
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes / 60:.1f} h" if minutes < 2880 else f"{minutes / 1440:.1f} days"
+
+
+def _bypasses(
+    repository: Repository, branch: str, wanted: BranchExpectation, found: _Found, expect: LapseExpectations
+) -> Iterator[Result]:
+    groups: dict[tuple[str, str], list[ProtectionBypass]] = {}
+    for one in found.bypasses:
+        if one.repository_id == repository.id and one.branch == branch:
+            groups.setdefault((f"{one.at:%Y-%m-%d}", one.actor.name), []).append(one)
+    for (day, name), group in sorted(groups.items()):
+        group.sort(key=lambda one: (one.at, one.id))
+        emergencies = [_emergency(repository, one.at, one.at, expect) for one in group]
+        permitted = all(_permitted(one.actor, wanted) for one in group)
+        excused = all(emergencies)
+        demands = sorted({demand for one in group for demand in one.demands})
+        told = f" ({', '.join(demands)})" if demands else ""
+        reason = f"{name or 'somebody'} passed the rules of {branch} of {repository.name} by on {day}, {len(group)} times{told}"
+        yield Result(
+            check=ID,
+            subject=repository.subject("branch", branch, f"bypass@{day}", name),
+            scope=repository.scope,
+            outcome=Outcome.PASS if permitted or excused else Outcome.FAIL,
+            severity=Severity.HIGH,
+            change_class=ChangeClass.EMERGENCY if excused and not permitted else None,
+            actor=name,
+            reason=reason + (", as expected state allows" if permitted else ""),
+            expected={"bypass": [f"{b.actor} ({b.mode})" for b in wanted.bypass or ()] or "nobody"},
+            observed={
+                "bypasses": [
+                    {"at": b.at.isoformat(), "before": b.before, "after": b.after, "demands": list(b.demands)}
+                    for b in group[:SHOWN]
+                ],
+                "count": len(group),
+            },
+            remedy=""
+            if permitted or excused
+            else "review what was pushed; take the right to pass by away, or declare the emergency",
+            evidence=_cited(group),
+        )
+
+
+def _permitted(actor: ForgeActor, wanted: BranchExpectation) -> bool:
+    name = actor.name.lower()
+    names = {f"user:{name}", f"app:{name.removesuffix('[bot]')}"}
+    return any(one.actor.lower() in names for one in wanted.bypass or ())
+
+
+def _history(repository: Repository, branch: str, found: _Found, sweep: Sweep) -> Iterator[Result]:
+    mine = [
+        c
+        for c in found.coverage
+        if c.organisation.lower() == repository.organisation.lower() and c.repository_id in (0, repository.id)
+    ]
+    if not mine and any(c.source.startswith("github.") for c in sweep.coverage):
+        return  # No time has passed for which history is owed: what the last sweep said still stands.
+    windows = [c.window for c in mine if c.window]
+    whole = Window(min(w.start for w in windows), max(w.end for w in windows)) if windows else sweep.window
+    classic = isinstance(repository.rules, tuple) and any(rule.kind == "classic" for rule in repository.rules)
+    lacking: list[str] = []
+    grants: list[str] = []
+    for kind in ("changes", "bypasses"):
+        shown = [c for c in mine if kind in c.shows and not (kind == "changes" and classic and c.source != "audit-log")]
+        if not _tiled([c.window for c in shown if c.window], whole):
+            lost = [c.unknown for c in shown if isinstance(c.unknown, Unknown)]
+            lacking.append(f"{kind} were not covered" + (f" ({lost[0].reason})" if lost else ""))
+            grants += [one.grant for one in lost if one.grant]
+    yield Result(
+        check=ID,
+        # A blind window stays on record: a later night that was covered does not make it good.
+        subject=repository.subject("branch", branch, f"history@{whole.start:%Y-%m-%dT%H:%MZ}"),
+        scope=repository.scope,
+        outcome=Outcome.UNKNOWN if lacking else Outcome.PASS,
+        reason=f"{branch} of {repository.name}: "
+        + ("; ".join(lacking) or "every edit and every bypass would have been seen"),
+        expected={"window": f"{whole.start.isoformat()}/{whole.end.isoformat()}"},
+        observed={"sources": sorted({c.source for c in mine if c.window})},
+        remedy="; ".join(dict.fromkeys(grants)),
+    )
+
+
+def _tiled(windows: list[Window], whole: Window) -> bool:
+    reached = whole.start
+    for window in sorted(windows, key=lambda w: (w.start, w.end)):
+        if window.start <= reached:
+            reached = max(reached, window.end)
+    return reached >= whole.end
+
+
+def _emergency(
+    repository: Repository, start: datetime, end: datetime | None, expect: LapseExpectations
+) -> EmergencyChange | None:
+    if end is None:
+        return None
+    return next(
+        (
+            one
+            for one in sorted(expect.emergency_changes, key=lambda one: one.id)
+            if one.frees(repository.name) and one.covers(start) and end <= one.to
+        ),
+        None,
+    )
+
+
+def _who(actor: ForgeActor) -> str:
+    kind = "" if actor.kind in ("person", "unknown") else f" (a {actor.kind})"
+    return (actor.name or "somebody") + kind + (f" with {actor.via}" if actor.via else "")
+
+
+def _update(update: BranchUpdate) -> dict[str, Any]:
+    numbers = update.change_requests
+    return {
+        "at": update.at.isoformat(),
+        "kind": update.kind,
+        "before": update.before,
+        "after": update.after,
+        "actor": update.actor.name,
+        "change_requests": list(numbers) if isinstance(numbers, tuple) else numbers.reason,
+    }
+
+
+def _cited(sources: Iterable[Any]) -> tuple[EvidenceRef, ...]:
+    found = {ref for source in sources for ref in source.evidence}
+    return tuple(sorted(found, key=lambda ref: (ref.kind, ref.name, ref.sha256)))
+
+
+CHECK = Check(
+    id=ID,
+    title="Protection of branches was never off unseen",
+    severity=Severity.HIGH,
+    controls=("PS019-3.1",),
+    facts=(Repository, ProtectionChange, ProtectionBypass, BranchUpdate, HistoryCoverage),
+    expects=LapseExpectations,
+    evaluate=evaluate,
+    needs=(
+        "organization_administration:read (an app) or read:audit_log (an owner's token) on Enterprise Cloud, for the audit log",
+        "organization_administration:read, for rule suites and the history of the organisation's rulesets",
+        "contents:read, for what moved a branch",
+    ),
+    remedy="switch protection on again; review what landed meanwhile; make sure that nobody, no bot either, can switch it off",
+)

@@ -1,0 +1,66 @@
+"""`monitor adopt`: expected state from what is there today, for review."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli import exits
+from monitor.cli.options import ConfigDir, configuration
+from monitor.cli.show import complain
+
+
+def adopt(
+    repositories: Annotated[bool, typer.Option("--repositories", help="The protection of branches on GitHub.")] = False,
+    config: ConfigDir = Path("config"),
+) -> None:
+    """Write expected state from what is there today, as YAML on standard output: the strictest rule that holds for all.
+
+    What falls short of it is listed in comments, for a person to decide. Nothing is stored.
+
+    Example: monitor adopt --repositories > config/expected/repositories.yaml
+    """
+    from monitor.cli.compose_github import github_source, now
+    from monitor.cli.sweep import progress_bar
+    from monitor.errors import ConfigError
+    from monitor.expected.models import RepositoryExpectation
+    from monitor.model import CoverageStatus
+    from monitor.sources.github.repositories import read
+    from monitor.sources.ports import Request
+    from monitor.sweep.adopt import adopt as adopted
+    from monitor.sweep.adopt import written
+
+    if not repositories:
+        raise ConfigError("say what to adopt", todo="give --repositories")
+    loaded = configuration(config)
+    estate = loaded.expected.sections.production.github
+    if loaded.settings.github is None or estate is None:
+        raise ConfigError(
+            "GitHub is not watched", todo="write `github` in monitor.yaml and `production.github` in expected state"
+        )
+    source = github_source(loaded, loaded.settings.github, estate, None)
+    at = now().astimezone(UTC)
+    incomplete = False
+    for organisation in estate.organizations:
+        # Everything is expected of every environment, so that each is read.
+        every = RepositoryExpectation.model_validate(
+            {
+                "match": [f"{organisation}/*"],
+                "branches": [{"match": ["~DEFAULT_BRANCH"]}],
+                "environments": [{"match": ["*"]}],
+            }
+        )
+        with source.client(organisation, Request(sweep="adopt", at=at)) as forge, progress_bar() as progress:
+            found = read(forge, organisation, (every,), at, loaded.settings.github.concurrency, progress)
+        for gap in found.coverage:
+            if gap.status is not CoverageStatus.COMPLETE:
+                incomplete = True
+                complain(
+                    f"{gap.scope}: {gap.status.value}: {gap.reason}" + (f"; grant {gap.grant}" if gap.grant else "")
+                )
+        sys.stdout.write(written(adopted(organisation, found.repositories)))
+    raise typer.Exit(exits.INCOMPLETE if incomplete else exits.CLEAN)

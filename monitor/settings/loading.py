@@ -1,0 +1,112 @@
+"""Read `monitor.yaml`, expected state and controls together, and tell every mistake of all of them at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from monitor.errors import ConfigError
+from monitor.expected import schema
+from monitor.expected.controls import Controls, examine_controls
+from monitor.expected.document import Document
+from monitor.expected.load import ExpectedState, FileRead, digest, examine, read, validated
+from monitor.expected.mistakes import Mistake, did_you_mean, raised
+from monitor.settings.places import STATE, Folders
+from monitor.settings.sections import Settings
+
+FILE = "monitor.yaml"
+DATABASE = "MONITOR_DATABASE"
+GITHUB_TOKEN = "MONITOR_GITHUB_TOKEN"
+GITHUB_APP_KEY = "MONITOR_GITHUB_APP_KEY"
+ENVIRONMENT = (DATABASE, GITHUB_TOKEN, GITHUB_APP_KEY)
+"""Names of the environment that are read."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """The whole configuration, validated. `files` maps the name of each file to the SHA-256 (hex) of its bytes."""
+
+    settings: Settings
+    expected: ExpectedState
+    controls: Controls | None
+    warnings: tuple[str, ...]
+    files: Mapping[str, str]
+
+    @property
+    def sha256(self) -> str:
+        """Return the hex digest over all files, made as that of expected state."""
+        return digest(self.files)
+
+
+def load_settings(config_dir: Path, env: Mapping[str, str]) -> Settings:
+    """Return the settings in `monitor.yaml`; raises ConfigError that lists every mistake."""
+    settings, _, mistakes = _examine(config_dir, env)
+    if settings is None:
+        raise _missing(config_dir) or raised(mistakes, config_dir)
+    return settings
+
+
+def load_config(config_dir: Path, env: Mapping[str, str]) -> Config:
+    """Return settings, expected state and, where `controls.yaml` is there, controls.
+
+    Raises ConfigError that lists every mistake of all of them.
+    """
+    if nothing := _missing(config_dir):
+        raise nothing
+    settings, file, mistakes = _examine(config_dir, env)
+    expected, wrong = examine(config_dir / "expected")
+    controls_file, controls, files = config_dir / "controls.yaml", None, {file.name: file.sha256}
+    if controls_file.exists():
+        controls, files[controls_file.name], more = examine_controls(controls_file)
+        wrong = (*wrong, *more)
+    if settings is None or expected is None or wrong:
+        raise raised((*mistakes, *wrong), config_dir)
+    return Config(settings, expected, controls, (*settings.warnings, *expected.warnings), {**files, **expected.files})
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the JSON Schemas (2020-12) of all files of the configuration by their name in `config/schema/`."""
+    return {**schema.schemas(), "settings": schema.schema_of(Settings, "Settings: config/monitor.yaml")}
+
+
+def _missing(config_dir: Path) -> ConfigError | None:
+    if config_dir.is_dir() and (config_dir / FILE).exists():
+        return None
+    what = (
+        f"there is no {FILE} in {config_dir}" if config_dir.is_dir() else f"there is no configuration in {config_dir}"
+    )
+    return ConfigError(
+        what,
+        todo="copy the example's config/ folder and make it yours, as docs/expected-state.md shows (`monitor init`, "
+        "which would write one, does not exist yet); name another folder with --config DIR",
+    )
+
+
+def _examine(config_dir: Path, env: Mapping[str, str]) -> tuple[Settings | None, FileRead, tuple[Mistake, ...]]:
+    file = read(config_dir / FILE, FILE)
+    document = file.document
+    data: dict[str, object] = document.data if isinstance(document.data, dict) else {}
+    if database := env.get(DATABASE):
+        document = replace(document, data={**data, "database": database})
+    config = config_dir.resolve()
+    state = data.get("state")
+    folders = Folders(config, (config / (state if isinstance(state, str) and "{" not in state else STATE)).resolve())
+    settings, mistakes = validated(Settings, document, folders)
+    if database:
+        mistakes = tuple(Mistake(DATABASE, 0, (), m.message) if m.path == ("database",) else m for m in mistakes)
+    if isinstance(settings, Settings):
+        settings.notice(_noticed(env, file.document))
+    return settings, file, mistakes
+
+
+def _noticed(env: Mapping[str, str], document: Document) -> list[str]:
+    unknown = sorted(name for name in env if name.startswith("MONITOR_") and name not in ENVIRONMENT)
+    noticed = [f"{name} of the environment is not read{did_you_mean(name, ENVIRONMENT)}" for name in unknown]
+    database = document.data.get("database") if isinstance(document.data, dict) else None
+    if isinstance(database, str) and not env.get(DATABASE) and re.match(r"[a-z+]+://[^/@]*:[^/@]*@", database):
+        place = f"{document.name}:{document.line(('database',))}"
+        noticed.append(f"{place}: database: holds a password; give the address in {DATABASE} instead")
+    return noticed
