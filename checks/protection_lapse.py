@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
+from monitor.expected.demands import demanded
 from monitor.expected.models import (
     BranchExpectation,
     EmergencyChange,
@@ -19,9 +20,9 @@ from monitor.expected.models import (
     RepositoryExpectation,
     branch_expectation,
 )
-from monitor.facts.combining import MET, of_branch, weigh
-from monitor.facts.lapse import Demanded, Lapse, lapses
-from monitor.facts.protection import DEMANDS, BranchUpdate, ForgeActor, ProtectionBypass, ProtectionChange
+from monitor.facts.lapse import Lapse, lapses, tiled
+from monitor.facts.lapse_words import described, told, update_row, who
+from monitor.facts.protection import BranchUpdate, ForgeActor, ProtectionBypass, ProtectionChange
 from monitor.facts.repository import HistoryCoverage, Repository
 from monitor.model import (
     ChangeClass,
@@ -62,7 +63,7 @@ def evaluate(facts: Iterable[Fact], expect: LapseExpectations, sweep: Sweep) -> 
             wanted = branch_expectation(expect.repositories, repository.name, branch, repository.default_branch)
             if wanted is None:
                 continue
-            windows = lapses(repository, branch, found.changes, _demanded(repository, branch, wanted))
+            windows = lapses(repository, branch, found.changes, demanded(repository, branch, wanted))
             starts = [f"{one.start:%Y-%m-%dT%H:%MZ}" for one in windows]
             for one, start in zip(windows, starts, strict=True):
                 tail = f"lapse@{start}" + (f"#{one.opened.id}" if starts.count(start) > 1 else "")
@@ -89,37 +90,6 @@ class _Found:
         self.changes = [fact for fact in kept.values() if isinstance(fact, ProtectionChange)]
         self.bypasses = [fact for fact in kept.values() if isinstance(fact, ProtectionBypass)]
         self.updates = sorted((f for f in kept.values() if isinstance(f, BranchUpdate)), key=lambda u: (u.at, u.id))
-
-
-def _demanded(repository: Repository, branch: str, wanted: BranchExpectation) -> Demanded:
-    wants: dict[str, Any] = {name: value for name in DEMANDS if (value := getattr(wanted, name))}
-    allowed = {one.actor.lower() for one in wanted.bypass or ()}
-    rules = (
-        of_branch(repository.rules, branch, repository.default_branch) if isinstance(repository.rules, tuple) else ()
-    )
-
-    def met(name: str, without: frozenset[str]) -> bool:
-        left = [rule for rule in rules if rule.key not in without]
-        want = wants[name]
-        if name == "status_checks":
-            names = {check.name for check in want}
-            return weigh(left, name, lambda v: names <= {c.name for c in v}, lambda a: True).standing == MET
-        # Whoever may pass by is judged by branch-protection; here only somebody who always may breaks the demand.
-        return (
-            weigh(
-                left,
-                name,
-                lambda value: bool(value >= want),
-                lambda actor: f"{actor.kind}:{actor.name}".lower() in allowed,
-            ).standing
-            == MET
-        )
-
-    def enough(name: str, value: int) -> bool:
-        want = wants.get(name)
-        return isinstance(want, int) and value >= want
-
-    return Demanded(frozenset(wants), enough, met)
 
 
 def _lapse(repository: Repository, one: Lapse, tail: str, found: _Found, expect: LapseExpectations) -> Result:
@@ -151,14 +121,14 @@ def _lapse(repository: Repository, one: Lapse, tail: str, found: _Found, expect:
             "from_after": one.start_after.isoformat() if one.start_after else None,
             "to": one.end.isoformat() if one.end else None,
             "to_after": one.end_after.isoformat() if one.end_after else None,
-            "by": _who(actor),
+            "by": who(actor),
             "weakened": list(one.aspects),
             "edits": [
                 {
                     "at": edit.at.isoformat(),
                     "action": edit.action,
                     "rule": edit.rule_name or edit.rule,
-                    "by": _who(edit.actor),
+                    "by": who(edit.actor),
                     "changes": [
                         {"demand": c.demand, "direction": c.direction, "before": c.before, "after": c.after}
                         for c in edit.changes[:SHOWN]
@@ -166,7 +136,7 @@ def _lapse(repository: Repository, one: Lapse, tail: str, found: _Found, expect:
                 }
                 for edit in one.edits[:SHOWN]
             ],
-            "landed": [_update(update) for update in landed[:SHOWN]],
+            "landed": [update_row(update) for update in landed[:SHOWN]],
             "landed_count": len(landed),
             "emergency": emergency.id if emergency else None,
             "assumed": one.assumed,
@@ -179,35 +149,15 @@ def _lapse(repository: Repository, one: Lapse, tail: str, found: _Found, expect:
 
 
 def _reason(repository: Repository, one: Lapse, landed: list[BranchUpdate], emergency: EmergencyChange | None) -> str:
-    if one.end is None:
-        span = f"since {one.start:%Y-%m-%d %H:%M} UTC, and still so"
-    else:
-        about = "at most " if one.start_after or one.end_after else ""
-        day = "" if one.end.date() == one.start.date() else f"{one.end:%Y-%m-%d} "
-        lasted = _length(one.start_after or one.start, one.end)
-        span = f"for {about}{lasted}, from {one.start:%Y-%m-%d %H:%M} to {day}{one.end:%H:%M} UTC"
-    what = "may have been weaker" if one.unclear else "was weaker" if "*" not in one.aspects else "was off"
-    how = ", then ".join(dict.fromkeys(f"{edit.action} by {_who(edit.actor)}" for edit in one.edits[:3]))
+    what, span, how = described(one)
     aspects = ", ".join(a for a in one.aspects if a != "*")
-    inside = f"; {len(landed)} landed meanwhile: " + ", ".join(_told(update) for update in landed[:3]) if landed else ""
+    inside = f"; {len(landed)} landed meanwhile: " + ", ".join(told(update) for update in landed[:3]) if landed else ""
     declared = f"; declared as {emergency.id} ({emergency.ticket})" if emergency else ""
     return (
         f"protection of {one.branch} of {repository.name} {what} {span}"
         + (f" ({aspects})" if aspects else "")
         + f": {how}{inside}{declared}"
     )
-
-
-def _told(update: BranchUpdate) -> str:
-    numbers = update.change_requests if isinstance(update.change_requests, tuple) else ()
-    return f"{update.kind} {update.after[:7]} by {update.actor.name}" + "".join(f" (#{n})" for n in numbers[:3])
-
-
-def _length(start: datetime, end: datetime) -> str:
-    minutes = max(1, round((end - start).total_seconds() / 60))
-    if minutes < 120:
-        return f"{minutes} min"
-    return f"{minutes / 60:.1f} h" if minutes < 2880 else f"{minutes / 1440:.1f} days"
 
 
 def _bypasses(
@@ -270,7 +220,7 @@ def _history(repository: Repository, branch: str, found: _Found, sweep: Sweep) -
     grants: list[str] = []
     for kind in ("changes", "bypasses"):
         shown = [c for c in mine if kind in c.shows and not (kind == "changes" and classic and c.source != "audit-log")]
-        if not _tiled([c.window for c in shown if c.window], whole):
+        if not tiled([c.window for c in shown if c.window], whole):
             lost = [c.unknown for c in shown if isinstance(c.unknown, Unknown)]
             lacking.append(f"{kind} were not covered" + (f" ({lost[0].reason})" if lost else ""))
             grants += [one.grant for one in lost if one.grant]
@@ -288,14 +238,6 @@ def _history(repository: Repository, branch: str, found: _Found, sweep: Sweep) -
     )
 
 
-def _tiled(windows: list[Window], whole: Window) -> bool:
-    reached = whole.start
-    for window in sorted(windows, key=lambda w: (w.start, w.end)):
-        if window.start <= reached:
-            reached = max(reached, window.end)
-    return reached >= whole.end
-
-
 def _emergency(
     repository: Repository, start: datetime, end: datetime | None, expect: LapseExpectations
 ) -> EmergencyChange | None:
@@ -309,23 +251,6 @@ def _emergency(
         ),
         None,
     )
-
-
-def _who(actor: ForgeActor) -> str:
-    kind = "" if actor.kind in ("person", "unknown") else f" (a {actor.kind})"
-    return (actor.name or "somebody") + kind + (f" with {actor.via}" if actor.via else "")
-
-
-def _update(update: BranchUpdate) -> dict[str, Any]:
-    numbers = update.change_requests
-    return {
-        "at": update.at.isoformat(),
-        "kind": update.kind,
-        "before": update.before,
-        "after": update.after,
-        "actor": update.actor.name,
-        "change_requests": list(numbers) if isinstance(numbers, tuple) else numbers.reason,
-    }
 
 
 def _cited(sources: Iterable[Any]) -> tuple[EvidenceRef, ...]:

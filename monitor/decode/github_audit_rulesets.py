@@ -11,9 +11,9 @@ from monitor.decode.github_ruleset_edits import (
     bypass_changed,
     conditions_changed,
     rules_changed,
+    ruleset_whole,
     targets_of,
     unclear,
-    whole,
 )
 from monitor.decode.protection_changes import ALL, enforcement_change
 from monitor.facts.protection import DemandChange, ProtectionChange
@@ -50,15 +50,7 @@ def ruleset_event(event: Event, action: str, verb: str, evidence: Evidence) -> P
 
 
 def _came_or_went(event: Event, *, came: bool) -> list[DemandChange]:
-    """A ruleset that was not enforced when it came or went changed nothing."""
-    word = words(event.get("ruleset_enforcement"))
-    state = enforced(word)
-    if state is False:
-        return []
-    changes = whole(event.get("ruleset_rules"), exists=came)
-    if state is None:
-        changes.append(unclear("enforcement", None if came else word or None, word or None if came else None))
-    return changes
+    return ruleset_whole(event.get("ruleset_rules"), enforced(event.get("ruleset_enforcement")), came=came)
 
 
 def _updated(event: Event) -> list[DemandChange]:

@@ -197,7 +197,7 @@ def _rest_bypass(found: dict[str, Any]) -> tuple[BypassActor, ...] | Unknown:
     if isinstance(admins, Unknown):
         return admins
     actors = [] if admins else [BypassActor(kind="role", name="admin")]
-    people = review.get(_PASSING, {}) if isinstance(review, dict) else {} if review is None else None
+    people = review.get(_PASSING, {}) if isinstance(review, dict) and review else {} if review is None else None
     for key, kind, field in _REST_ALLOWANCES:
         some = people.get(key, []) if isinstance(people, dict) else None
         if not isinstance(some, list) or not all(isinstance(one, dict) for one in some):

@@ -90,22 +90,27 @@ def rules_changed(added: Any, updated: Any, deleted: Any) -> list[DemandChange]:
     return found
 
 
-def whole(rules: Any, *, exists: bool) -> list[DemandChange]:
-    """Return the changes by a ruleset that came to be or was taken away, from all of its rules.
+def ruleset_whole(rules: Any, state: bool | None, *, came: bool) -> list[DemandChange]:
+    """Return the changes by a ruleset that came or went, from all of its rules; `state`: whether it is enforced, if known.
 
-    Where these cannot be read, the ruleset as a whole came or went. A kind that is not known may demand anything, so that
-    it went is weaker; that it came brings nothing back.
+    One that was not enforced changed nothing. Where its rules cannot be read, it came or went as a whole; a kind that is not
+    known may demand anything, so that it went is weaker, and that it came brings nothing back. Where it is not known whether
+    it is enforced, neither does it.
     """
+    if state is False:
+        return []
     listed = None if rules is None else objects(rules, "type")
+    if state is None and came:
+        return [unclear(ALL)]
     if listed is None:
-        return [DemandChange(demand=ALL, direction=STRONGER if exists else WEAKER)]
+        return [DemandChange(demand=ALL, direction=STRONGER if came else WEAKER)]
     made: dict[str, Value] = {}
     for rule in listed:
         found = demands_of(words(rule.get("type")), rule.get("parameters"))
-        if found is None and not exists:
+        if found is None and not came:
             return [DemandChange(demand=ALL, direction=WEAKER)]
         made.update(_there(found or {}))
-    return came_or_went(made, came=exists)
+    return came_or_went(made, came=came)
 
 
 def conditions_changed(added: Any, updated: Any, deleted: Any) -> list[DemandChange]:

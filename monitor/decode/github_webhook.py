@@ -19,9 +19,9 @@ from monitor.decode.github_event_fields import account, enforced, malformed, mom
 from monitor.decode.github_ruleset_edits import (
     conditions_changed,
     rules_changed,
+    ruleset_whole,
     targets_of,
     unclear,
-    whole,
 )
 from monitor.decode.github_wire import dig, loaded, mapping
 from monitor.decode.protection_changes import ALL, STRONGER, WEAKER, enforcement_change
@@ -97,10 +97,8 @@ def _ruleset(payload: Payload, action: str, body: bytes, evidence: Evidence) -> 
     if not identity:
         raise malformed("a webhook about a ruleset does not say which")
     word = words(rule.get("enforcement"))
-    state = enforced(word)
     if action in ("created", "deleted"):
-        changes = [] if state is False else whole(rule.get("rules"), exists=action == "created")
-        changes += [unclear("enforcement")] if state is None else []
+        changes = ruleset_whole(rule.get("rules"), enforced(word), came=action == "created")
     else:
         changes = _parts_changed(word, payload.get("changes")) if action == "edited" else [unclear(ALL)]
     targets = targets_of(rule.get("conditions"), changes)

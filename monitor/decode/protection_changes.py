@@ -78,9 +78,10 @@ def demand_change(demand: str, before: Value, after: Value) -> DemandChange | No
     elif before == after:
         return None
     elif isinstance(before, tuple) and isinstance(after, tuple):
-        if set(before) == set(after):
+        kept = all(_still_required(check, after) for check in before)
+        if kept and all(_still_required(check, before) for check in after):
             return None
-        direction = STRONGER if all(_still_required(check, after) for check in before) else WEAKER
+        direction = STRONGER if kept else WEAKER
     elif isinstance(before, tuple) or isinstance(after, tuple):
         direction = UNCLEAR
     else:

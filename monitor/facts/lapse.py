@@ -15,6 +15,7 @@ import msgspec
 from monitor.facts.combining import applies
 from monitor.facts.protection import DemandChange, ProtectionChange, ProtectionRule
 from monitor.facts.repository import Repository
+from monitor.model import Window
 
 ALL, WEAKER, STRONGER = "*", "weaker", "stronger"
 WHOLE = frozenset({ALL, "enforcement", "targets", "bypass"})
@@ -213,3 +214,12 @@ def _once(edits: Iterable[ProtectionChange]) -> list[ProtectionChange]:
     for edit in edits:
         found.setdefault(edit.id, edit)
     return list(found.values())
+
+
+def tiled(windows: list[Window], whole: Window) -> bool:
+    """Return whether the windows cover the whole one without a hole."""
+    reached = whole.start
+    for window in sorted(windows, key=lambda w: (w.start, w.end)):
+        if window.start <= reached:
+            reached = max(reached, window.end)
+    return reached >= whole.end

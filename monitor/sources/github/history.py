@@ -17,11 +17,12 @@ import msgspec
 from monitor.decode import github_audit, github_history
 from monitor.decode.github_graphql import RulesetRef
 from monitor.errors import Denied, Malformed, SourceError
-from monitor.expected.models import RepositoryExpectation, branch_expectation
+from monitor.expected.models import RepositoryExpectation
 from monitor.facts.protection import BranchUpdate, ProtectionRule
 from monitor.facts.repository import HistoryCoverage, Repository
-from monitor.model import CoverageStatus, EvidenceRef, ScopeCoverage, Unknown, Window
-from monitor.sources.github.client import Answer, GitHub
+from monitor.model import CoverageStatus, ScopeCoverage, Unknown, Window
+from monitor.sources.github.arrival import arrived
+from monitor.sources.github.client import GitHub
 from monitor.sources.github.shortfall import status_of
 from monitor.sources.ports import Progress
 
@@ -246,24 +247,9 @@ class HistoryReader:
                 found += [update for update in page if window.start <= update.at < window.end]
                 if page and min(update.at for update in page) < window.start:
                     break
-            return [self._arrived(repository, update) for update in found]
+            return [arrived(self.forge, self.entries, repository, update) for update in found]
         except SourceError as failed:
             return failed
-
-    def _arrived(self, repository: Repository, update: BranchUpdate) -> BranchUpdate:
-        """Ask of a push to a branch that wants pull requests whether its commit came through one."""
-        expected = branch_expectation(self.entries, repository.name, update.branch, repository.default_branch)
-        wanted = expected is not None and (expected.pull_request or expected.approvals)
-        if update.kind not in ("push", "force-push") or not wanted or not update.after.strip("0"):
-            return update
-        path = f"/repos/{repository.name}/commits/{update.after}/pulls"
-        try:
-            answer: Answer = self.forge.get(path, scope=repository.scope, permission="pull_requests:read")
-            numbers = github_history.pulls(answer.body)
-        except SourceError as failed:
-            return msgspec.structs.replace(update, change_requests=Unknown(failed.what, failed.todo))
-        evidence: tuple[EvidenceRef, ...] = (*update.evidence, *answer.evidence)
-        return msgspec.structs.replace(update, change_requests=numbers, evidence=evidence)
 
     def _covered(self, source: str, window: Window) -> None:
         self.found.coverage.append(

@@ -400,7 +400,12 @@ def test_a_ruleset_that_demands_nothing_comes_and_goes_without_effect():
 def test_a_ruleset_that_was_not_enforced_takes_nothing_with_it():
     assert directions(whole_ruleset("destroy", ruleset_enforcement="evaluate")) == {}
     assert directions(whole_ruleset("create", ruleset_enforcement="disabled")) == {}
-    assert directions(whole_ruleset("destroy", ruleset_enforcement="whatever"))["enforcement"] == "unclear"
+
+
+@pytest.mark.parametrize("word", [None, "whatever", 7], ids=repr)
+def test_a_ruleset_of_which_nobody_knows_whether_it_is_enforced_takes_all_and_brings_nothing(word):
+    assert directions(whole_ruleset("destroy", ruleset_enforcement=word)) == {"*": "weaker"}
+    assert directions(whole_ruleset("create", ruleset_enforcement=word)) == {"*": "unclear"}
 
 
 def test_a_ruleset_of_the_organisation_is_of_no_repository():

@@ -88,6 +88,7 @@ def test_a_rule_that_is_created_strengthens_what_it_demands():
 
     assert set(found.values()) == {"stronger"}
     assert found.keys() == {
+        "*",
         "pull_request",
         "approvals",
         "dismiss_stale",
