@@ -67,6 +67,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     remaining: int | None
     reset_at: datetime | None
     errors: tuple[tuple[str, str], ...]
+    lost: tuple[str, ...] = ()
 
 
 def repositories_page(
@@ -74,7 +75,8 @@ def repositories_page(
 ) -> Page:
     """Return a page of REPOSITORIES. `admin`: classic protection may be seen.
 
-    Raises Malformed if it is no page, or one of its repositories has no id: a list that lacks one is no list of all.
+    A repository that cannot be told (null, without id or name) is in `lost`: a list that lacks one is no list of all.
+    Raises Malformed if it is no page.
     """
     answer = mapping(loaded(body, "a page of repositories"), "a page of repositories")
     errors = errors_of(answer)
@@ -83,16 +85,20 @@ def repositories_page(
         why = errors[0][1] if errors else "it has no repositories"
         raise Malformed(f"a page of repositories cannot be read: {why}", source="github")
     prefix = "organization.repositories.nodes"
-    nodes = tuple(
-        _node(one, organisation, at, evidence, admin, concerning(errors, f"{prefix}.{n}"))
-        for n, one in enumerate(listing(found.get("nodes"), "a page's repositories"))
-    )
+    nodes: list[RepositoryNode] = []
+    lost: list[str] = []
+    for n, one in enumerate(listing(found.get("nodes"), "a page's repositories")):
+        try:
+            nodes.append(_node(one, organisation, at, evidence, admin, concerning(errors, f"{prefix}.{n}")))
+        except Malformed as hidden:
+            lost.append(hidden.what)
     after = following(found)
     if isinstance(after, Unknown):
         raise Malformed(f"a page of repositories cannot be read: {after.reason}", source="github")
     rate = dig(answer, "data", "rateLimit")
     return Page(
-        nodes=nodes,
+        nodes=tuple(nodes),
+        lost=tuple(lost),
         cursor=after or None,
         total=integer(found.get("totalCount")),
         cost=integer(dig(rate, "cost")),

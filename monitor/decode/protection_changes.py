@@ -1,6 +1,7 @@
 """What an edit did to a rule: two states of it, or of one part of it, compared to weaker, stronger or unclear. Pure.
 
-Where a part was made both weaker and stronger, it was made weaker: something that was demanded no longer is.
+Where a part was made both weaker and stronger, it was made weaker: something that was demanded no longer is. Targets are the
+exception: patterns overlap, so that only the branches can tell.
 """
 
 from __future__ import annotations

@@ -89,7 +89,8 @@ def lapses(
             if edit.demand not in WHOLE and edit.demand not in demanded.names:
                 continue
             if edit.direction == STRONGER or _still_enough(edit, demanded):
-                _close(found, change, edit.demand)
+                if not (made and edit.demand == ALL and not _enough_anew(change, demanded)):
+                    _close(found, change, edit.demand)
             elif not made:
                 # What a new rule leaves open was open before: to make a rule weakens nothing.
                 weaker[(_rule(change), edit.demand)] = edit.direction != WEAKER
@@ -152,6 +153,12 @@ def _close(found: list[_Open], change: ProtectionChange, aspect: str) -> None:
             one.edits.append(change)
             if not one.left and one.end is None:
                 one.end, one.end_after = change.at, change.not_before
+
+
+def _enough_anew(change: ProtectionChange, demanded: Demanded) -> bool:
+    """Return whether a rule that was made demands all that is expected, as far as the log tells; else a sample must."""
+    told = {edit.demand: edit.value for edit in change.changes if edit.value is not None}
+    return all(name in told and demanded.enough(name, told[name]) for name in demanded.names)
 
 
 def _made_again(found: list[_Open], change: ProtectionChange) -> None:

@@ -18,7 +18,7 @@ import msgspec
 
 from monitor.decode import github_environments, github_graphql, github_rules
 from monitor.decode.github_graphql import Page, RepositoryNode, RulesetRef
-from monitor.errors import SourceError
+from monitor.errors import Malformed, SourceError
 from monitor.expected.models import RepositoryExpectation, branch_expectation, environment_expectation
 from monitor.facts.protection import ProtectionRule
 from monitor.facts.repository import Environment, Repository, RepositoryList
@@ -96,6 +96,7 @@ def _nodes(
         except SourceError as failed:
             failures.append(failed)
             break
+        failures += [Malformed(f"a repository of {organisation} cannot be read: {why}") for why in page.lost]
         nodes.update((node.repository.id, _seen_by(node, access)) for node in page.nodes)
         progress(_STEP.format(organisation), len(nodes), page.total or 0)
         if page.cursor is None or page.cursor == cursor:

@@ -14,6 +14,7 @@ from monitor.model import CoverageStatus, ScopeCoverage, Unknown
 from monitor.sources.github.client import Access
 
 SETTINGS = "github.settings"
+_ENFORCED = {"active": True, "enabled": True, "disabled": False, "evaluate": False}
 _KINDS = {"Repository": "repository-ruleset", "Organization": "organisation-ruleset"}
 
 
@@ -52,7 +53,7 @@ def unread_rule(ref: RulesetRef, failure: SourceError | None) -> ProtectionRule:
         key=f"ruleset:{ref.id}",
         kind=_KINDS.get(ref.source_type, "enterprise-ruleset"),
         name=ref.name,
-        enforced=ref.enforcement.lower() == "active",
+        enforced=_ENFORCED.get(ref.enforcement.lower(), lost),
         enforcement=ref.enforcement.lower(),
         targets=Targets(include=("~ALL",)),
         demands=Demands(**dict.fromkeys(DEMANDS, lost)),

@@ -74,9 +74,11 @@ class TestPage:
             github_graphql.repositories_page(raw(answer), ORGANISATION, AT, (), admin=True)
 
     @pytest.mark.parametrize("hidden", [None, {}, 7, {"databaseId": 5}])
-    def test_with_a_repository_that_nobody_can_name_is_malformed(self, hidden: Any) -> None:
-        with pytest.raises(Malformed, match="hidden away"):
-            page(samples.repository(), hidden, errors=[error(*NODES, 1, message="hidden away")])
+    def test_with_a_repository_that_nobody_can_name_tells_that_it_lacks_one(self, hidden: Any) -> None:
+        found = page(samples.repository(), hidden, errors=[error(*NODES, 1, message="hidden away")])
+        assert len(found.nodes) == 1
+        assert len(found.lost) == 1
+        assert "hidden away" in found.lost[0]
 
     def test_whose_price_is_no_number_does_not_tell_it(self) -> None:
         answer = samples.repositories()
