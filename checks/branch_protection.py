@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from monitor.expected.models import BranchExpectation, Production, RepositoryExpectation, branch_expectation
-from monitor.facts.combining import MET, UNKNOWN, Held, of_branch, weigh
 from monitor.facts.protection import DEMANDS, BypassActor, StatusCheck
 from monitor.facts.repository import Repository, RepositoryList
+from monitor.facts.weighing import MET, UNKNOWN, Held, of_branch, weigh
 from monitor.model import Check, EvidenceRef, Expectation, Outcome, Result, Severity, Sweep, Unknown
 
 ID = "branch-protection"

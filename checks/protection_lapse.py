@@ -21,7 +21,7 @@ from monitor.expected.models import (
     branch_expectation,
 )
 from monitor.facts.lapse import Lapse, lapses, tiled
-from monitor.facts.lapse_words import described, told, update_row, who
+from monitor.facts.lapse_words import described, edit_told, told, update_row, who
 from monitor.facts.protection import BranchUpdate, ForgeActor, ProtectionBypass, ProtectionChange
 from monitor.facts.repository import HistoryCoverage, Repository
 from monitor.model import (
@@ -129,10 +129,7 @@ def _lapse(repository: Repository, one: Lapse, tail: str, found: _Found, expect:
                     "action": edit.action,
                     "rule": edit.rule_name or edit.rule,
                     "by": who(edit.actor),
-                    "changes": [
-                        {"demand": c.demand, "direction": c.direction, "before": c.before, "after": c.after}
-                        for c in edit.changes[:SHOWN]
-                    ],
+                    "changes": [edit_told(change) for change in edit.changes[:SHOWN]],
                 }
                 for edit in one.edits[:SHOWN]
             ],

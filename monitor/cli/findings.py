@@ -134,8 +134,9 @@ def _story(found: Finding, result: Result, sightings: int) -> None:
     if writes:
         _writes(writes)
     rest = {k: v for k, v in observed.items() if k not in _TOLD}
-    for name, value in rest.items():
-        if value not in (None, "", [], {}):
+    told = {"from": observed["from"], **rest} if isinstance(observed.get("from"), str) else rest
+    for name, value in told.items():
+        if value not in (None, "", [], {}, False):
             _value(name, value)
     if result.expected:
         _value("expected", result.expected)
@@ -217,4 +218,25 @@ def _writes(writes: list[dict[str, Any]]) -> None:
 def _value(name: str, value: Any) -> None:
     from monitor.cli.show import to_json
 
-    say(f"{name.capitalize():<11} {safe(value if isinstance(value, str) else to_json(value), 600)}")
+    label = clean(name.replace("_", " "), 40).capitalize()
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        say(f"{label:<11} {_pairs(value[0])}")
+        for one in value[1:60]:
+            say(f"            {_pairs(one)}")
+        if len(value) > 60:
+            say(f"            and {len(value) - 60} more: --format json lists them all")
+        return
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        value = ", ".join(value)
+    say(f"{label:<11} {safe(value if isinstance(value, str) else to_json(value), 600)}")
+
+
+def _pairs(one: dict[str, Any]) -> str:
+    """Return what an entry says, in one line: plain values as they are, what is nested as JSON."""
+    from monitor.cli.show import to_json
+
+    def text(value: Any) -> str:
+        return value if isinstance(value, str) else to_json(value)
+
+    said = [f"{key} {text(value)}" for key, value in one.items() if value not in (None, "", [], {})]
+    return safe(" · ".join(said), 600)

@@ -27,8 +27,11 @@ _WITH_IDS = (*_WITH_PRINCIPALS, "emergency_changes")
 def between(data: Mapping[str, object]) -> Iterator[Wrong]:
     """Yield what is wrong between entries. `data` holds the sections as they were read, of any shape."""
     production = data.get("production")
-    if isinstance(production, dict) and production.get("aws") is None:
-        yield ("production",), "declares no accounts, so that nothing is watched; write aws: and its accounts: below it"
+    if isinstance(production, dict) and production.get("aws") is None and production.get("github") is None:
+        yield (
+            ("production",),
+            "declares nothing, so that nothing is watched; write aws: with its accounts:, or github: with its organizations:",
+        )
     for section in _WITH_IDS:
         yield from _repeated(_texts(data.get(section), (section,), "id"), "the id")
     accounts = [*_accounts(data, "accounts"), *_accounts(data, "watched")]

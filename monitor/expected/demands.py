@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from monitor.expected.repositories import BranchExpectation
-from monitor.facts.combining import MET, of_branch, weigh
 from monitor.facts.lapse import Demanded
 from monitor.facts.protection import DEMANDS
 from monitor.facts.repository import Repository
+from monitor.facts.weighing import MET, of_branch, weigh
 
 
 def demanded(repository: Repository, branch: str, wanted: BranchExpectation) -> Demanded:

@@ -77,22 +77,23 @@ class Glob:
         if not name.startswith(self.literal):
             return False
         places = self._spread(1, boundary=True)
+        takers = {letter: self._takers(letter) for letter in set(name)}
         for letter in name:
-            places = self._spread(self._step(places, letter), boundary=letter == "/")
+            one, stay = takers[letter]
+            places = self._spread(((places & one) << 1) | (places & stay), boundary=letter == "/")
             if not places:
                 return False
         return bool(places & self._end)
 
-    def _step(self, places: int, letter: str) -> int:
-        one = self._singles.get(letter, 0)
-        stay = self._anys | self._folders
+    def _takers(self, letter: str) -> tuple[int, int]:
+        """Return the tokens that take the letter and are done, and those that take it and stay."""
+        one, stay = self._singles.get(letter, 0), self._anys | self._folders
         if letter != "/":
-            one |= self._wild
-            stay |= self._runs
+            one, stay = one | self._wild, stay | self._runs
             for bit, refuses, spans in self._sets:
-                if bit & places and any(low <= letter <= high for low, high in spans) is not refuses:
+                if any(low <= letter <= high for low, high in spans) is not refuses:
                     one |= bit
-        return ((places & one) << 1) | (places & stay)
+        return one, stay
 
     def _spread(self, places: int, *, boundary: bool) -> int:
         """Add the places that are reached without a letter: a run may be empty, folders may end where a segment does."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from monitor.facts.lapse import Lapse
-from monitor.facts.protection import BranchUpdate, ForgeActor
+from monitor.facts.protection import BranchUpdate, DemandChange, ForgeActor
 
 
 def described(one: Lapse) -> tuple[str, str, str]:
@@ -27,6 +27,14 @@ def told(update: BranchUpdate) -> str:
     """Return a move of a branch in few words."""
     numbers = update.change_requests if isinstance(update.change_requests, tuple) else ()
     return f"{update.kind} {update.after[:7]} by {update.actor.name}" + "".join(f" (#{n})" for n in numbers[:3])
+
+
+def edit_told(change: DemandChange) -> str:
+    """Return what became of a demand: weaker, stronger or unclear, and from what to what where the log tells."""
+    what = "the whole rule" if change.demand == "*" else change.demand
+    if change.before is None and change.after is None:
+        return f"{what} {change.direction}"
+    return f"{what} {change.direction}: {change.before or 'not told'} → {change.after or 'not told'}"
 
 
 def length(start: datetime, end: datetime) -> str:

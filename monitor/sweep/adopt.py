@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from monitor.facts.combining import MET, of_branch, weigh
 from monitor.facts.protection import DEMANDS, BypassActor, ProtectionRule, StatusCheck
 from monitor.facts.repository import Repository
+from monitor.facts.weighing import MET, of_branch, weigh
 from monitor.model import Unknown
 
 SHARE = 0.9

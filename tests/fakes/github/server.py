@@ -16,7 +16,7 @@ from tests.fakes.github.world import World
 
 Fault = tuple[int, dict[str, str], bytes]
 Faults = Callable[[str, str, int], "Fault | None"]
-"""Given method, path and the number of the request: what is answered instead; None for the truth."""
+"""Given method, path and the number of the request: what is answered instead; None for the truth. Header `Cut: off`: only half."""
 TOKEN = "ghs_exampleinstallationtoken"
 INSTALLATION = 4242
 
@@ -32,6 +32,8 @@ class GitHubFake:
         self.budget = 15000
         """Requests that are left until the limit is reset."""
         self.reset = 4102444800
+        self.rewrite: Callable[[str, bytes], bytes] | None = None
+        """Given the path and a true answer of 200: what is sent instead."""
         self.app_token_lifetime = "2099-01-01T00:00:00Z"
         self.scopes = "repo, read:org, read:audit_log"
         self._lock = threading.Lock()
@@ -143,6 +145,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
         fake = self.owner
+        headers, cut = dict(headers), headers.get("Cut") == "off"
+        headers.pop("Cut", None)
+        if status == 200 and fake.rewrite:
+            body = fake.rewrite(self.path, body)
         self.send_response(status)
         limits = {
             "Content-Type": "application/json; charset=utf-8",
@@ -156,4 +162,5 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[: len(body) // 2] if cut else body)
+        self.close_connection = self.close_connection or cut
