@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from monitor.expected.models import BranchExpectation, Production, RepositoryExpectation, branch_expectation
+from monitor.facts.population import Missing, missing, one_each
 from monitor.facts.protection import DEMANDS, BypassActor, StatusCheck
 from monitor.facts.repository import Repository, RepositoryList
 from monitor.facts.weighing import MET, UNKNOWN, Held, of_branch, weigh
@@ -47,32 +48,14 @@ def evaluate(
     facts: Iterable[Repository | RepositoryList], expect: RepositoryExpectations, sweep: Sweep
 ) -> Iterator[Result]:
     """Yield a result for each expected branch, for each repository that cannot be judged, and for what is not listed."""
-    repositories: dict[int, Repository] = {}
-    lists: dict[str, RepositoryList] = {}
-    for fact in facts:
-        if isinstance(fact, RepositoryList):
-            lists[fact.organisation.lower()] = min(lists.get(fact.organisation.lower(), fact), fact, key=repr)
-        else:
-            repositories[fact.id] = min(repositories.get(fact.id, fact), fact, key=repr)
-    for name in expect.production.github.organizations if expect.production.github else ():
-        yield from _listing(name, lists.get(name.lower()), repositories)
-    for _, repository in sorted(repositories.items()):
+    found = tuple(facts)
+    lists = [fact for fact in found if isinstance(fact, RepositoryList)]
+    repositories = one_each(fact for fact in found if isinstance(fact, Repository))
+    watched = expect.production.github.organizations if expect.production.github else ()
+    for gone in missing(watched, lists, repositories):
+        yield _unknown(gone.subject, gone.scope, f"{gone.what}: {gone.why.reason}", gone.why, gone)
+    for repository in repositories:
         yield from _repository(repository, expect)
-
-
-def _listing(name: str, found: RepositoryList | None, seen: dict[int, Repository]) -> Iterator[Result]:
-    lost = Unknown("no list of its repositories was read") if found is None else found.unseen
-    if found is not None and isinstance(found.ids, Unknown):
-        lost = found.ids
-    if lost is not None:
-        yield _unknown(
-            f"github:organisation:{name}", f"github:{name}", f"repositories of {name}: {lost.reason}", lost, found
-        )
-    for number, was in sorted(found.vanished.items()) if found else ():
-        if number not in seen:
-            reason = f"was watched before as {was}, and is no longer listed: deleted, moved away, or no longer visible"
-            gone = Unknown(reason, f"say what became of {was}, or let it be seen again")
-            yield _unknown(f"github:repository:{number}", f"github:{was}", reason, gone, found)
 
 
 def _repository(repository: Repository, expect: RepositoryExpectations) -> Iterator[Result]:
@@ -89,13 +72,18 @@ def _repository(repository: Repository, expect: RepositoryExpectations) -> Itera
         yield _aside(repository, "it is empty: it has no branch yet")
     else:
         assert isinstance(repository.branches, tuple)
+        there = {*repository.branches, repository.default_branch}
+        named = {pattern for entry in entries if entry.fits(name) for one in entry.branches for pattern in one.match}
+        absent = sorted(pattern for pattern in named - there if not set(pattern) & set("*?~"))
         judged = 0
-        for branch in sorted({*repository.branches, repository.default_branch}):
+        for branch in sorted(there):
             wanted = branch_expectation(entries, name, branch, repository.default_branch)
             if wanted is not None:
                 judged += 1
                 yield _branch(repository, branch, wanted)
-        if not judged:
+        for branch in absent:
+            yield _aside(repository, f"its branches were read, and there is no {branch}", "branch", branch)
+        if not judged and not absent:
             yield _aside(repository, "none of its branches is one that an expectation speaks of")
 
 
@@ -128,6 +116,8 @@ def _branch(repository: Repository, branch: str, wanted: BranchExpectation) -> R
         outcome, reason = Outcome.FAIL, "; ".join([*(["no rule protects it"] if unprotected else []), *wrong])
     elif doubts:
         outcome, reason = Outcome.UNKNOWN, "; ".join(dict.fromkeys(doubt.reason for doubt in doubts))
+    elif not observed:  # who may pass by is a matter of what is demanded: a pass would tell that something holds
+        outcome, reason = Outcome.NOT_APPLICABLE, "nothing is demanded of it"
     else:
         outcome, reason = (
             Outcome.PASS,
@@ -195,7 +185,11 @@ def _told(demand: str, want: Any) -> str:
 
 
 def _shown(held: Held) -> dict[str, Any]:
-    value = [check.name for check in held.value] if isinstance(held.value, tuple) else held.value
+    value = (
+        [{"name": check.name, "app": check.app} for check in held.value]
+        if isinstance(held.value, tuple)
+        else held.value
+    )
     found: dict[str, Any] = {"value": value, "standing": held.standing, "by": list(held.by)}
     if held.passers:
         found["bypass"] = _actors(held.passers)
@@ -213,20 +207,19 @@ def _actors(actors: tuple[BypassActor, ...] | Unknown) -> Any:
     ]
 
 
-def _aside(repository: Repository, reason: str) -> Result:
+def _aside(repository: Repository, reason: str, *more: str) -> Result:
     return Result(
         check=ID,
-        subject=repository.subject(),
+        subject=repository.subject(*more),
         scope=repository.scope,
         outcome=Outcome.NOT_APPLICABLE,
+        severity=Severity.LOW,
         reason=f"{repository.name}: {reason}",
         evidence=_cited(repository),
     )
 
 
-def _unknown(
-    subject: str, scope: str, reason: str, lost: Unknown, source: Repository | RepositoryList | None
-) -> Result:
+def _unknown(subject: str, scope: str, reason: str, lost: Unknown, source: Repository | Missing) -> Result:
     return Result(
         check=ID,
         subject=subject,
@@ -240,7 +233,7 @@ def _unknown(
 
 
 def _cited(*sources: Any) -> tuple[EvidenceRef, ...]:
-    found = {ref for source in sources if source is not None for ref in source.evidence}
+    found = {ref for source in sources for ref in source.evidence}
     return tuple(sorted(found, key=lambda ref: (ref.kind, ref.name, ref.sha256)))
 
 

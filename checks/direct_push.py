@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from monitor.expected.models import EmergencyChange, RepositoryExpectation, branch_expectation
 from monitor.facts.protection import BranchUpdate
-from monitor.facts.repository import Repository
+from monitor.facts.repository import HistoryCoverage, Repository
 from monitor.model import ChangeClass, Check, EvidenceRef, Expectation, Outcome, Result, Severity, Sweep, Unknown
 
 ID = "direct-push"
@@ -27,13 +27,19 @@ class PushExpectations(Expectation):
     emergency_changes: tuple[EmergencyChange, ...] = ()
 
 
-def evaluate(facts: Iterable[Repository | BranchUpdate], expect: PushExpectations, sweep: Sweep) -> Iterator[Result]:
-    """Yield a result for each expected branch, person and day on which it moved."""
+def evaluate(
+    facts: Iterable[Repository | BranchUpdate | HistoryCoverage], expect: PushExpectations, sweep: Sweep
+) -> Iterator[Result]:
+    """Yield a result for each expected branch, person and day on which it moved, and each repository where none can tell."""
+    unread: dict[int, Unknown] = {}
     repositories: dict[int, Repository] = {}
     updates: dict[str, BranchUpdate] = {}
     for fact in facts:
         if isinstance(fact, Repository):
             repositories[fact.id] = min(repositories.get(fact.id, fact), fact, key=repr)
+        elif isinstance(fact, HistoryCoverage):
+            if fact.source == "activity" and fact.unknown is not None and fact.repository_id:
+                unread[fact.repository_id] = min(unread.get(fact.repository_id, fact.unknown), fact.unknown, key=repr)
         else:
             updates[fact.id] = min(updates.get(fact.id, fact), fact, key=repr)
     groups: dict[tuple[int, str, str, str], list[BranchUpdate]] = {}
@@ -45,6 +51,9 @@ def evaluate(facts: Iterable[Repository | BranchUpdate], expect: PushExpectation
         if wanted is not None and (wanted.pull_request or wanted.approvals):
             key = (repository.id, update.branch, f"{update.at:%Y-%m-%d}", update.actor.name)
             groups.setdefault(key, []).append(update)
+    for number, lost in sorted(unread.items()):
+        if number in repositories:
+            yield _unread(repositories[number], lost, sweep)
     for (number, branch, day, name), group in sorted(groups.items()):
         yield _result(repositories[number], branch, day, name, sorted(group, key=lambda u: (u.at, u.id)), expect)
 
@@ -92,6 +101,19 @@ def _result(
     )
 
 
+def _unread(repository: Repository, lost: Unknown, sweep: Sweep) -> Result:
+    return Result(
+        check=ID,
+        # A window that nobody saw stays on record; it is owed again, and resolves when it is read after all.
+        subject=repository.subject(f"updates@{sweep.window.start:%Y-%m-%dT%H:%MZ}"),
+        scope=repository.scope,
+        outcome=Outcome.UNKNOWN,
+        severity=Severity.HIGH,
+        reason=f"what moved the branches of {repository.name} could not be read: {lost.reason}",
+        remedy=lost.grant or "see the coverage of this scope, and sweep again",
+    )
+
+
 def _judged(update: BranchUpdate) -> tuple[Outcome, str]:
     if update.kind in ("merge", "merge-queue"):
         return Outcome.PASS, "merged by pull request"
@@ -121,7 +143,7 @@ CHECK = Check(
     title="Protected branches move by pull request only",
     severity=Severity.HIGH,
     controls=("PS019-1.2", "PS019-3.1"),
-    facts=(Repository, BranchUpdate),
+    facts=(Repository, BranchUpdate, HistoryCoverage),
     expects=PushExpectations,
     evaluate=evaluate,
     needs=("contents:read, for what moved a branch", "pull_requests:read, for the pull request of a commit"),

@@ -17,13 +17,15 @@ from monitor.expected.models import (
     RepositoryExpectation,
     environment_expectation,
 )
-from monitor.facts.globs import glob_matches
-from monitor.facts.repository import Environment, EnvironmentChange, Repository
+from monitor.facts.globs import covers
+from monitor.facts.population import Missing, missing, one_each
+from monitor.facts.repository import Environment, EnvironmentChange, Repository, RepositoryList
 from monitor.model import Check, EvidenceRef, Expectation, Outcome, Result, Severity, Sweep, Unknown
 
 ID = "environment-protection"
 SHOWN = 50
 PROTECTED = "~PROTECTED"
+_TAG = "tag:"
 _QUIET = ("secret", "variable")
 
 
@@ -35,41 +37,46 @@ class EnvironmentExpectations(Expectation):
 
 
 def evaluate(
-    facts: Iterable[Repository | EnvironmentChange], expect: EnvironmentExpectations, sweep: Sweep
+    facts: Iterable[Repository | RepositoryList | EnvironmentChange], expect: EnvironmentExpectations, sweep: Sweep
 ) -> Iterator[Result]:
-    """Yield a result for each expected environment, for repositories where they could not be read, and for edits of them."""
-    repositories: dict[int, Repository] = {}
-    changes: dict[str, EnvironmentChange] = {}
-    for fact in facts:
-        if isinstance(fact, Repository):
-            repositories[fact.id] = min(repositories.get(fact.id, fact), fact, key=repr)
-        else:
-            changes[fact.id] = min(changes.get(fact.id, fact), fact, key=repr)
-    for _, repository in sorted(repositories.items()):
+    """Yield a result for each expected environment, for what could not be read of them, and for edits of them."""
+    found = tuple(facts)
+    lists = [fact for fact in found if isinstance(fact, RepositoryList)]
+    repositories = one_each(fact for fact in found if isinstance(fact, Repository))
+    watched = expect.production.github.organizations if expect.production.github else ()
+    if any(entry.environments for entry in expect.repositories):
+        for gone in missing(watched, lists, repositories):
+            yield _unknown(gone.subject, gone.scope, f"{gone.what}: {gone.why.reason}", gone.why, gone)
+    for repository in repositories:
         yield from _repository(repository, expect)
-    groups: dict[tuple[int, str], list[EnvironmentChange]] = {}
+    changes: dict[str, EnvironmentChange] = {}
+    for fact in found:
+        if isinstance(fact, EnvironmentChange):
+            changes[fact.id] = min(changes.get(fact.id, fact), fact, key=repr)
+    groups: dict[str, list[EnvironmentChange]] = {}
+    by_id = {repository.id: repository for repository in repositories if repository.id}
+    by_name = {repository.name.lower(): repository for repository in repositories if repository.id}
     for change in sorted(changes.values(), key=lambda one: (one.at, one.id)):
-        if environment_expectation(expect.repositories, change.repository, change.environment) is not None:
-            groups.setdefault((change.repository_id, change.environment), []).append(change)
-    for _, group in sorted(groups.items()):
-        yield _edited(group)
+        home = by_id.get(change.repository_id) or by_name.get(change.repository.lower())
+        # It was expected of the repository under the name of then or of now: a rename hides nothing.
+        names = {change.repository, home.name if home else ""}
+        if any(environment_expectation(expect.repositories, name, change.environment) for name in names):
+            where = home.id if home else change.repository_id or change.repository
+            groups.setdefault(f"github:repository:{where}:environment:{change.environment}", []).append(change)
+    for subject, group in sorted(groups.items()):
+        yield _edited(subject, group)
 
 
 def _repository(repository: Repository, expect: EnvironmentExpectations) -> Iterator[Result]:
-    if repository.archived or not any(e.environments and e.fits(repository.name) for e in expect.repositories):
+    fitting = [entry for entry in expect.repositories if entry.environments and entry.fits(repository.name)]
+    if not fitting or repository.archived:
+        why = "it is archived: nothing is deployed from it" if fitting else "no expectation speaks of its environments"
+        yield _aside(repository, f"{repository.name}: {why}", "environments")
         return
     lost = repository.blind or repository.environments
     if isinstance(lost, Unknown):
-        yield Result(
-            check=ID,
-            subject=repository.subject("environments"),
-            scope=repository.scope,
-            outcome=Outcome.UNKNOWN,
-            severity=Severity.HIGH,
-            reason=f"environments of {repository.name}: {lost.reason}",
-            remedy=lost.grant or "see the coverage of this scope, and sweep again",
-            evidence=_cited(repository),
-        )
+        reason = f"environments of {repository.name}: {lost.reason}"
+        yield _unknown(repository.subject("environments"), repository.scope, reason, lost, repository)
         return
     judged = 0
     environments = repository.environments if isinstance(repository.environments, tuple) else ()
@@ -79,15 +86,16 @@ def _repository(repository: Repository, expect: EnvironmentExpectations) -> Iter
         if wanted is not None:
             judged += 1
             yield _environment(repository, environment, wanted)
-    if not judged:
-        yield Result(
-            check=ID,
-            subject=repository.subject("environments"),
-            scope=repository.scope,
-            outcome=Outcome.NOT_APPLICABLE,
-            reason=f"{repository.name} has no environment that an expectation speaks of",
-            evidence=_cited(repository),
-        )
+    there = {name.lower() for name in found}
+    named = {pattern for entry in fitting for one in entry.environments for pattern in one.match}
+    plain = {pattern.lower(): pattern for pattern in sorted(named) if not set(pattern) & set("*?")}
+    absent = [name for key, name in sorted(plain.items()) if key not in there]
+    for name in absent:
+        reason = f"the environments of {repository.name} were read, and there is no {name}"
+        yield _aside(repository, reason, "environment", name)
+    if not judged and not absent:
+        reason = f"{repository.name} has no environment that an expectation speaks of"
+        yield _aside(repository, reason, "environments")
 
 
 def _environment(repository: Repository, one: Environment, wanted: EnvironmentExpectation) -> Result:
@@ -130,7 +138,8 @@ def _reviewers(one: Environment, wanted: EnvironmentExpectation) -> Iterator[str
         if wanted.min_reviewers or wanted.reviewers is not None:
             yield reviewers
         return
-    least = wanted.min_reviewers or 0
+    # Where some are named who may approve, somebody must.
+    least = wanted.min_reviewers or (1 if wanted.reviewers and wanted.min_reviewers is None else 0)
     if len(reviewers) < least:
         yield f"needs {least} reviewers, has {len(reviewers)}" if reviewers else "nobody must review a deployment"
     if wanted.reviewers is not None:
@@ -138,8 +147,11 @@ def _reviewers(one: Environment, wanted: EnvironmentExpectation) -> Iterator[str
         for reviewer in reviewers:
             if f"{reviewer.kind}:{reviewer.name}".lower() not in allowed:
                 yield f"{reviewer.kind}:{reviewer.name} may approve and is not expected to"
-    if least and one.prevent_self_review is False and len(reviewers) == 1 and reviewers[0].kind == "user":
-        yield f"its only reviewer, {reviewers[0].name}, may approve a deployment of their own"
+    if least and wanted.prevent_self_review is None and len(reviewers) == 1 and reviewers[0].kind == "user":
+        if isinstance(one.prevent_self_review, Unknown):
+            yield one.prevent_self_review
+        elif not one.prevent_self_review:
+            yield f"its only reviewer, {reviewers[0].name}, may approve a deployment of their own"
 
 
 def _rules(one: Environment, wanted: EnvironmentExpectation) -> Iterator[str | Unknown]:
@@ -175,27 +187,33 @@ def _branches(one: Environment, wanted: EnvironmentExpectation) -> Iterator[str 
     elif one.branch_policy == "protected":
         if PROTECTED not in wanted.deploys_from:
             yield "every protected branch may deploy"
+    elif one.branch_policy != "custom":
+        yield Unknown(f"the branch policy '{one.branch_policy}' is not one that the monitor knows")
     elif isinstance(one.deploys_from, Unknown):
         yield one.deploys_from
     else:
         for pattern in one.deploys_from:
-            # A pattern is within what is expected if it is the same, or one name that an expected pattern stands for.
-            plain = not any(c in pattern for c in "*?[")
-            if pattern not in wanted.deploys_from and not (
-                plain and any(glob_matches(allowed, pattern) for allowed in wanted.deploys_from)
-            ):
+            if not any(_within(pattern, allowed) for allowed in wanted.deploys_from):
                 yield f"{pattern} may deploy and is not expected to"
 
 
-def _edited(group: list[EnvironmentChange]) -> Result:
+def _within(pattern: str, allowed: str) -> bool:
+    """Return whether an expected pattern covers an observed one; branches and tags do not cover each other."""
+    if pattern == allowed:
+        return True
+    alike = pattern.startswith(_TAG) == allowed.startswith(_TAG)
+    return alike and allowed != PROTECTED and covers(allowed.removeprefix(_TAG), pattern.removeprefix(_TAG))
+
+
+def _edited(subject: str, group: list[EnvironmentChange]) -> Result:
     first = group[0]
     loud = [change for change in group if not any(word in change.action for word in _QUIET)]
-    told = "; ".join(dict.fromkeys(f"{c.action} by {c.actor or 'somebody'}" for c in (loud or group)[:3]))
+    told = "; ".join(list(dict.fromkeys(map(_told, loud or group)))[:3])
     where = f"{first.environment} of {first.repository}"
     passed = any("bypass" in change.action for change in loud)
     return Result(
         check=ID,
-        subject=f"github:repository:{first.repository_id}:environment:{first.environment}:changes@{first.at:%Y-%m-%dT%H:%MZ}",
+        subject=f"{subject}:changes@{first.at:%Y-%m-%dT%H:%MZ}",
         scope=f"github:{first.repository}",
         outcome=Outcome.FAIL if any(_weakens(change) for change in loud) else Outcome.NOT_APPLICABLE,
         severity=Severity.HIGH if passed else Severity.MEDIUM,
@@ -213,9 +231,41 @@ def _edited(group: list[EnvironmentChange]) -> Result:
     )
 
 
+def _told(change: EnvironmentChange) -> str:
+    unclear = (
+        " (the log does not tell whether it got weaker)" if change.action.endswith("update_protection_rule") else ""
+    )
+    return f"{change.action} by {change.actor or 'somebody'}{unclear}"
+
+
 def _weakens(change: EnvironmentChange) -> bool:
     """Return whether an edit may have weakened the environment: whatever is not plainly a rule more."""
     return not change.action.endswith((".create", "add_protection_rule"))
+
+
+def _aside(repository: Repository, reason: str, *more: str) -> Result:
+    return Result(
+        check=ID,
+        subject=repository.subject(*more),
+        scope=repository.scope,
+        outcome=Outcome.NOT_APPLICABLE,
+        severity=Severity.LOW,
+        reason=reason,
+        evidence=_cited(repository),
+    )
+
+
+def _unknown(subject: str, scope: str, reason: str, lost: Unknown, source: Repository | Missing) -> Result:
+    return Result(
+        check=ID,
+        subject=subject,
+        scope=scope,
+        outcome=Outcome.UNKNOWN,
+        severity=Severity.HIGH,
+        reason=reason,
+        remedy=lost.grant or "see the coverage of this scope, and sweep again",
+        evidence=_cited(source),
+    )
 
 
 def _names(one: Environment) -> Any:
@@ -238,7 +288,7 @@ CHECK = Check(
     title="Environments of production are protected as expected",
     severity=Severity.HIGH,
     controls=("PS019-3.3",),
-    facts=(Repository, EnvironmentChange),
+    facts=(Repository, RepositoryList, EnvironmentChange),
     expects=EnvironmentExpectations,
     evaluate=evaluate,
     needs=(

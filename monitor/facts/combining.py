@@ -1,49 +1,60 @@
-"""How the rules of one branch hold together: the strictest applies, and who may pass it by matters demand by demand. Pure.
+"""Which rules count for a branch: those that are meant for it, as the forge says or as their targets do. Pure.
 
-A demand is met if an enforced rule that applies to the branch makes it, and lets nobody pass by but those who are allowed. So a
-redundant rule with a bypass does not weaken a strict one, and a strict rule does not hide that another, which alone makes some
-other demand, can be passed by.
+Rulesets all count together; of classic rules only one does. How a demand then stands is `monitor.facts.weighing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 import msgspec
 
 from monitor.facts.globs import fnmatches
-from monitor.facts.protection import BypassActor, ProtectionRule
+from monitor.facts.protection import ProtectionRule, Targets
 from monitor.model import Unknown
 
-MET, UNMET, UNKNOWN = "met", "unmet", "unknown"
-Allowed = Callable[[BypassActor], bool]
-"""Tells whether this actor may pass rules by."""
 
+def targeted(targets: Targets, branch: str, default_branch: str) -> bool:
+    """Return whether the targets of a ruleset hold the branch. Excludes win; no include but some exclude is all the rest.
 
-class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """How one demand stands on one branch.
-
-    `standing` is met, unmet or unknown; `value` the strongest that is known to be demanded; `by` the names of the rules that
-    demand enough; `passers` those who may pass all of these by and are not allowed to; `doubt` why it is unknown.
+    https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/managing-rulesets/creating-rulesets-for-a-repository
     """
 
-    standing: str
-    value: Any
-    by: tuple[str, ...] = ()
-    passers: tuple[BypassActor, ...] = ()
-    doubt: Unknown | None = None
+    def named(patterns: tuple[str, ...]) -> bool:
+        return any(_named(pattern, branch, default_branch) for pattern in patterns)
+
+    if named(targets.exclude):
+        return False
+    return named(targets.include) if targets.include else bool(targets.exclude)
 
 
 def applies(rule: ProtectionRule, branch: str, default_branch: str) -> bool:
-    """Return whether a rule speaks of the branch: as the forge itself says, else by its patterns; excludes win."""
+    """Return whether a rule is meant for the branch, enforced or not: as the forge says, or else as its targets do."""
     if rule.branches is not None:
         return branch in rule.branches
-    include, exclude = rule.targets.include, rule.targets.exclude
-    if not include and not exclude:
-        return False
-    hit = not include or any(_named(pattern, branch, default_branch) for pattern in include)
-    return hit and not any(_named(pattern, branch, default_branch) for pattern in exclude)
+    return targeted(rule.targets, branch, default_branch)
+
+
+def applicable(rules: Iterable[ProtectionRule], branch: str, default_branch: str) -> tuple[ProtectionRule, ...]:
+    """Return the rules that count for the branch, each once, by key; enforced or not.
+
+    Of several classic rules that fit, the one that names the branch counts, else the oldest (its database id is the
+    lowest). Where the ids are not known, whether each of them is in force is Unknown.
+    https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/managing-protected-branches/managing-a-branch-protection-rule
+    """
+    found = sorted({repr(rule): rule for rule in rules if applies(rule, branch, default_branch)}.items(), key=_place)
+    classic = [rule for _, rule in found if rule.kind == "classic"]
+    first = min((_rank(rule, branch) for rule in classic), default=None)
+    level = sum(_rank(rule, branch) == first for rule in classic)
+    doubt = Unknown("several classic rules fit the branch, and it is not known which of them is the oldest")
+    chosen = []
+    for _, rule in found:
+        if rule.kind != "classic":
+            chosen.append(rule)
+        elif _rank(rule, branch) == first:
+            unsure = level > 1 and rule.enforced is True
+            chosen.append(msgspec.structs.replace(rule, enforced=doubt) if unsure else rule)
+    return tuple(chosen)
 
 
 def _named(pattern: str, branch: str, default_branch: str) -> bool:
@@ -54,45 +65,13 @@ def _named(pattern: str, branch: str, default_branch: str) -> bool:
     return fnmatches(pattern, branch)
 
 
-def of_branch(rules: Iterable[ProtectionRule], branch: str, default_branch: str) -> tuple[ProtectionRule, ...]:
-    """Return the rules that apply to a branch and are enforced, or may be, in the order of their keys."""
-    found = (rule for rule in rules if rule.enforced is not False and applies(rule, branch, default_branch))
-    return tuple(sorted(found, key=lambda rule: rule.key))
+def _place(pair: tuple[str, ProtectionRule]) -> tuple[str, str]:
+    return pair[1].key, pair[0]
 
 
-def weigh(rules: Sequence[ProtectionRule], demand: str, enough: Callable[[Any], bool], allowed: Allowed) -> Held:
-    """Return how a demand stands under the rules of one branch. `enough` tells whether a known value meets what is expected."""
-    known = [(rule, getattr(rule.demands, demand)) for rule in rules]
-    values = [value for _, value in known if not isinstance(value, Unknown)]
-    strongest: Any = max(values, key=_strength, default=None)
-    meeting: list[ProtectionRule] = []
-    passers: list[BypassActor] = []
-    doubt: Unknown | None = None
-    for rule, value in known:
-        if isinstance(value, Unknown) or not enough(value):
-            doubt = doubt or (value if isinstance(value, Unknown) else None)
-            continue
-        meeting.append(rule)
-        lost = next((one for one in (rule.enforced, rule.bypass) if isinstance(one, Unknown)), None)
-        if lost is not None:
-            doubt = doubt or lost
-            continue
-        loose = [one for one in rule.bypass if _concerns(one, demand) and not allowed(one)]  # type: ignore[union-attr]
-        if not loose:
-            return Held(standing=MET, value=strongest, by=(rule.name,))
-        passers += loose
-    return Held(
-        standing=UNKNOWN if doubt else UNMET,
-        value=strongest,
-        by=tuple(rule.name for rule in meeting),
-        passers=tuple(dict.fromkeys(passers)),
-        doubt=doubt,
-    )
-
-
-def _concerns(actor: BypassActor, demand: str) -> bool:
-    return not actor.only or demand in actor.only
-
-
-def _strength(value: Any) -> int:
-    return len(value) if isinstance(value, tuple) else int(value)
+def _rank(rule: ProtectionRule, branch: str) -> tuple[bool, int]:
+    """Return the order in which the forge asks classic rules: by name first, then by age."""
+    pattern = rule.targets.include[0] if rule.targets.include else rule.name
+    number = rule.key.removeprefix("classic:")
+    known = number.isascii() and number.isdigit() and len(number) < 20
+    return pattern != branch, int(number) if known else 1 << 64

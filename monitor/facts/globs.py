@@ -121,6 +121,16 @@ def glob_matches(pattern: str, name: str) -> bool:
     return _read(pattern, False).matches(name)
 
 
+def covers(allowed: str, pattern: str) -> bool:
+    """Return whether a pattern of expected state stands for all that a forge's pattern does; False where that is not plain."""
+    if not set(pattern) & set("*?[\\"):
+        return glob_matches(allowed, pattern)
+    start, star, rest = allowed.partition("*")
+    if not star or set(start) & set("?[\\") or not pattern.startswith(start):
+        return False
+    return rest == "*" or (not rest and "/" not in pattern[len(start) :])
+
+
 def pattern_matches(pattern: str, branch: str, default_branch: str) -> bool:
     """Return whether a pattern of expected state, or `~DEFAULT_BRANCH`, stands for the branch."""
     if pattern == "~DEFAULT_BRANCH":

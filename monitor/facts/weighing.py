@@ -49,18 +49,19 @@ def weigh(rules: Sequence[ProtectionRule], demand: str, enough: Callable[[Any], 
     passers: list[BypassActor] = []
     doubt: Unknown | None = None
     for rule, value in known:
-        if isinstance(value, Unknown) or not enough(value):
-            doubt = doubt or (value if isinstance(value, Unknown) else None)
+        actors = () if isinstance(rule.bypass, Unknown) else rule.bypass
+        loose = [one for one in actors if _concerns(one, demand) and not allowed(one)]
+        if not isinstance(value, Unknown):
+            if not enough(value):
+                continue
+            meeting.append(rule)
+            passers += loose
+        if loose:  # whatever else is unknown of it, this rule is not enough
             continue
-        meeting.append(rule)
-        lost = next((one for one in (rule.enforced, rule.bypass) if isinstance(one, Unknown)), None)
-        if lost is not None:
-            doubt = doubt or lost
-            continue
-        loose = [one for one in rule.bypass if _concerns(one, demand) and not allowed(one)]  # type: ignore[union-attr]
-        if not loose:
+        lost = next((one for one in (value, rule.enforced, rule.bypass) if isinstance(one, Unknown)), None)
+        if lost is None:
             return Held(standing=MET, value=strongest, by=(rule.name,))
-        passers += loose
+        doubt = doubt or lost
     return Held(
         standing=UNKNOWN if doubt else UNMET,
         value=strongest,

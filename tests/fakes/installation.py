@@ -45,19 +45,32 @@ class Judged(NamedTuple):
 
 
 class Installation:
-    """A copy of `config/` with state of its own beside it."""
+    """A copy of `config/` with state of its own beside it: its AWS side alone, or with `github` all of it."""
 
-    def __init__(self, folder: Path, captured: Path | None = None) -> None:
+    def __init__(self, folder: Path, captured: Path | None = None, *, github: bool = False) -> None:
         self.folder = folder
         self.config = folder / "config"
         shutil.copytree(ROOT / "config", self.config, ignore=shutil.ignore_patterns("captured"))
         if captured:
             (self.config / "captured").mkdir()
             (self.config / "captured" / "aws").symlink_to(captured, target_is_directory=True)
+        if github:
+            (self.config / "captured").mkdir(exist_ok=True)
+            (self.config / "captured" / "github").symlink_to(ROOT / "config/captured/github", target_is_directory=True)
+        else:
+            self._without_github()
         self.state = folder / "var"
         self.evidence = self.state / "evidence"
         self.key = self.state / "keys" / "evidence.pem"
         self.database = self.state / "monitor.db"
+
+    def _without_github(self) -> None:
+        settings = self.config / "monitor.yaml"
+        head, _, rest = settings.read_text().partition("\ngithub:\n")
+        settings.write_text(head + "\n" + rest[rest.index("# Processes that read logs.") :])
+        production = self.config / "expected/production.yaml"
+        production.write_text(production.read_text().partition("\n  # Organisations on GitHub")[0] + "\n")
+        (self.config / "expected/repositories.yaml").unlink()
 
     def __call__(self, *arguments: str, stdin: bytes = b"") -> Ran:
         """Run a command with this configuration."""

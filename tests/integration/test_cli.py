@@ -377,6 +377,8 @@ def test_a_configuration_that_is_not_there(words: tuple[str, ...], tmp_path: Pat
         ("evaluate",): ("--kind", "cloudtrail", "-"),
         ("findings", "show"): ("F-AAA",),
         ("evidence", "show"): ("1",),
+        ("adopt",): ("--repositories",),
+        ("repositories", "timeline"): ("payments",),
     }
     told(monitor(*words, *given.get(words, ()), "--config", str(tmp_path / "none")), 2, str(tmp_path / "none"), "next:")
 

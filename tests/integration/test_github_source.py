@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 from collections import Counter
@@ -16,7 +17,7 @@ import pytest
 from monitor.facts.protection import BranchUpdate, ProtectionChange
 from monitor.facts.repository import Repository as Seen
 from monitor.facts.repository import RepositoryList
-from tests.fakes.github.example import baseline, review
+from tests.fakes.github.example import baseline
 from tests.fakes.github.memory import Nothing
 from tests.fakes.github.scale import organisation
 from tests.fakes.github.server import TOKEN, Fault, GitHubFake
@@ -179,9 +180,8 @@ def test_no_rule_fails_every_demand_and_not_only_the_first():
     result = sweep(world).branch(one.id)
 
     assert result.outcome == "fail"
-    assert {held["standing"] for held in result.observed["demands"].values()} == {"missing"} or all(
-        held["standing"] != "met" for held in result.observed["demands"].values()
-    )
+    assert result.observed["demands"]
+    assert {held["standing"] for held in result.observed["demands"].values()} == {"unmet"}
 
 
 # 5. Off between two nights.
@@ -215,6 +215,20 @@ def test_protection_off_for_ten_minutes_between_two_nights_is_found_though_a_bot
     assert found.branch(one.id).outcome == "pass"
     (again,) = sweep(world, memory, LATER).lapses(one.id)
     assert (again.subject, again.outcome, again.observed["landed_count"]) == (lapse.subject, "fail", 1)
+
+
+def test_an_edit_that_names_its_repository_without_its_id_is_not_told_of_every_repository():
+    world = World()
+    one, other = guarded(world, "payroll"), world.add("mail")
+
+    def act() -> None:
+        world.edit_ruleset(one, one.rulesets[0], DAY, "team-lead", enforcement="disabled")
+        world.audit[-1]["repo_id"] = None
+
+    found, _ = nightly(world, act)
+
+    assert [lapse.outcome.value for lapse in found.lapses(one.id)] == ["fail"]
+    assert found.lapses(other.id) == []
 
 
 def test_without_an_audit_log_the_history_of_the_ruleset_tells_it():
@@ -359,7 +373,7 @@ def test_a_stricter_edit_is_no_lapse_and_no_finding():
     found, _ = nightly(world, lambda: world.edit_ruleset(one, one.rulesets[0], DAY, "team-lead", rules=stricter))
 
     assert found.lapses(one.id) == []
-    assert {outcome for outcome in found.outcomes().values()} <= {"pass", "not-applicable"}
+    assert set(found.outcomes().values()) <= {"pass", "not-applicable"}
 
 
 # 8. Pages.
@@ -397,7 +411,9 @@ def test_every_page_of_every_list_is_read():
     assert kinds["EnvironmentChange"] == 250
     assert found.branch(one.id).outcome == "pass"
     assert {found.branch(one.id, name).outcome.value for name in branches[1:]} == {"pass"}
-    assert found.results["environment-protection", f"github:repository:{one.id}:environment:production"].outcome == "pass"
+    assert (
+        found.results["environment-protection", f"github:repository:{one.id}:environment:production"].outcome == "pass"
+    )
 
 
 # 12. Faults at random, and limits.
@@ -418,12 +434,17 @@ STRANGE = (
 )  # fmt: skip
 
 
+RANDOM = int(os.environ.get("FAULT_SEEDS", "50"))
+
+
 def agreed(found: Swept, truth: Swept, told: str) -> None:
     """Each result is as without faults, or unknown; what is missing is told by the coverage."""
     was, now = truth.outcomes(), found.outcomes()
     for key, outcome in now.items():
         if outcome in ("pass", "fail", "not-applicable") and ":history@" not in key[1]:
-            assert was.get(key) == outcome, f"{told}: {key} is {outcome}, was {was.get(key)}: {found.results[key].reason}"
+            assert was.get(key) == outcome, (
+                f"{told}: {key} is {outcome}, was {was.get(key)}: {found.results[key].reason}"
+            )
         elif ":history@" in key[1]:
             assert outcome in ("unknown", was.get(key, "unknown")), f"{told}: {key} is {outcome}"
         assert outcome != "error", f"{told}: {found.results[key].reason}"
@@ -444,8 +465,8 @@ def truth() -> Swept:
 
 
 def test_faults_at_random_never_turn_a_result_over(truth: Swept):
-    unknown, requests, same = 0, 0, 0
-    for seed in range(50):
+    kept, requests, same = Counter[str](), 0, 0
+    for seed in range(RANDOM):
         chance = random.Random(seed)
         kinds = FAULTS if seed % 2 else (*FAULTS, *STRANGE)
 
@@ -458,11 +479,12 @@ def test_faults_at_random_never_turn_a_result_over(truth: Swept):
             found = sweep(fake, workers=1)
             requests += len(fake.requests)
         agreed(found, truth, f"seed {seed}")
-        unknown += sum(one.outcome.value == "unknown" for one in found.results.values())
+        kept.update(found.outcomes().values())
         same += found.outcomes() == truth.outcomes()
-    print(f"50 seeds: {requests} requests, {unknown} unknown results, {same} sweeps as without faults")
-    assert unknown
-    assert same < 50
+    print(f"{RANDOM} seeds: {requests} requests, {dict(kept)}, {same} sweeps as without faults")
+    assert kept["unknown"]
+    assert kept["pass"]
+    assert kept["fail"]
 
 
 def test_faults_that_pass_are_asked_again_and_nothing_is_lost(truth: Swept):
@@ -486,11 +508,12 @@ def test_a_sweep_that_the_limit_cut_off_is_resumed_where_it_was(part: float, tru
         whole = settings(fake.requests)
     with GitHubFake(mixed()) as fake:
         fake.budget = int(whole.total() * part)
-        cut = sweep(fake, spool=tmp_path, patience=0)
+        cut = sweep(fake, spool=tmp_path, patience=0, workers=1)  # the fake counts and refuses in two steps
         agreed(cut, truth, "cut off")
         first = settings(fake.requests[: int(whole.total() * part)])
         assert "throttled" in cut.incomplete().values()
-        assert "unknown" in cut.outcomes().values()
+        # At the very end only activity is missing: of that the coverage alone can tell.
+        assert part > 0.8 or "unknown" in cut.outcomes().values()
         fake.budget, before = 15000, len(fake.requests)
         again = sweep(fake, spool=tmp_path, patience=0)
         second = settings(fake.requests[before:])
@@ -530,7 +553,7 @@ def test_a_sweep_that_was_killed_is_resumed_where_it_was(truth: Swept, tmp_path:
 
 def test_a_sweep_that_lost_its_server_is_resumed_where_it_was(truth: Swept, tmp_path: Path):
     down: list[int] = []
-    with GitHubFake(mixed(), faults=lambda m, p, n: (503, {}, b"") if n > 30 and not down else None) as fake:
+    with GitHubFake(mixed(), faults=lambda m, p, n: (503, {}, b"") if n > 12 and not down else None) as fake:
         lost = sweep(fake, spool=tmp_path)
         agreed(lost, truth, "down")
         assert lost.incomplete()
@@ -539,7 +562,7 @@ def test_a_sweep_that_lost_its_server_is_resumed_where_it_was(truth: Swept, tmp_
         again = sweep(fake, spool=tmp_path)
 
     assert again.outcomes() == truth.outcomes()
-    assert not settings(fake.requests[:30]) & settings(fake.requests[before:]) - Counter({"/graphql": 99})
+    assert not settings(fake.requests[:12]) & settings(fake.requests[before:]) - Counter({"/graphql": 99})
 
 
 # What it costs.
@@ -548,7 +571,7 @@ def test_a_sweep_that_lost_its_server_is_resumed_where_it_was(truth: Swept, tmp_
 def test_two_hundred_repositories_cost_little_more_than_one_request_each():
     with GitHubFake(organisation(200)) as fake:
         found = sweep(fake)
-        cost = len(fake.requests)
+        cost = settings(fake.requests).total()
     print(f"{cost} requests for 200 repositories")
 
     assert found.incomplete() == {}
@@ -590,7 +613,14 @@ def test_a_default_branch_renamed_within_the_window_is_judged_by_its_new_name():
 
     def act() -> None:
         for one in (ruled, classic):
-            world.log("repo.update_default_branch", DAY, "admin-person", one, old_default_branch="main", default_branch="trunk")
+            world.log(
+                "repo.update_default_branch",
+                DAY,
+                "admin-person",
+                one,
+                old_default_branch="main",
+                default_branch="trunk",
+            )
             one.default_branch, one.branches = "trunk", ["trunk"]
 
     found, _ = nightly(world, act)
@@ -602,7 +632,14 @@ def test_a_default_branch_renamed_within_the_window_is_judged_by_its_new_name():
 
 # Hostile.
 
-NASTY = ("\x1b[31mred\x00\x07", "<script>alert(1)</script>", '=HYPERLINK("http://x")', "x" * 10000, "a b\u202e%2e%2e/../..", "é#?&%25")
+NASTY = (
+    "\x1b[31mred\x00\x07",
+    "<script>alert(1)</script>",
+    '=HYPERLINK("http://x")',
+    "x" * 10000,
+    "a b\u202e%2e%2e/../..",
+    "é#?&%25",
+)
 
 
 @pytest.mark.parametrize("nasty", NASTY, ids=["control", "html", "formula", "long", "path", "query"])
@@ -615,7 +652,9 @@ def test_names_from_outside_break_nothing_and_pass_nothing(nasty: str, token: st
     bad.environments.append(Environment(world.number(), nasty))
     odd = world.add("odd", branches=["main", nasty, f"release/{nasty}"], default_branch=nasty)
     odd.rulesets.append(world.ruleset(nasty, [{"type": nasty}, {"type": "deletion"}], include=[nasty]))
-    odd.classic.append(ClassicRule(world.number(), pattern=nasty, checks=[(nasty, None)], skip_reviews=[("User", nasty, 4)]))
+    odd.classic.append(
+        ClassicRule(world.number(), pattern=nasty, checks=[(nasty, None)], skip_reviews=[("User", nasty, 4)])
+    )
     odd.environments.append(Environment(world.number(), nasty, reviewers=[("User", nasty, 3)], policy="custom",
                                         patterns=[(nasty, "branch")]))  # fmt: skip
     place(world, odd, reviewers=[("User", nasty, 3)], policy="custom", patterns=[(nasty, "branch")])
@@ -628,10 +667,15 @@ def test_names_from_outside_break_nothing_and_pass_nothing(nasty: str, token: st
     for one in (bad, odd):
         outcomes = {r.outcome.value for r in found.of("branch-protection", one.id).values()}
         assert "pass" not in outcomes
-    assert found.results["environment-protection", f"github:repository:{good.id}:environment:production"].outcome == "pass"
+    assert (
+        found.results["environment-protection", f"github:repository:{good.id}:environment:production"].outcome == "pass"
+    )
 
 
 WRONG: tuple[Any, ...] = (None, "", "x", [], {}, -1, 10**30, 0.5, True, [None], {"x": None}, "\x00" * 50)
+
+
+MANGLED = int(os.environ.get("MANGLED_SEEDS", "60"))
 
 
 def mangled(chance: random.Random, answer: Any) -> Any:
@@ -656,8 +700,8 @@ def mangled(chance: random.Random, answer: Any) -> Any:
 
 
 def test_answers_of_wrong_types_raise_nothing_and_no_fail_becomes_a_pass(truth: Swept):
-    was = truth.outcomes()
-    for seed in range(60):
+    was, turned = truth.outcomes(), Counter[tuple[str, str]]()
+    for seed in range(MANGLED):
         chance = random.Random(seed)
         rate = 0.15 if seed % 2 else 0.6
 
@@ -673,9 +717,16 @@ def test_answers_of_wrong_types_raise_nothing_and_no_fail_becomes_a_pass(truth: 
             assert outcome != "error", f"seed {seed}: {found.results[key].reason}"
             assert (was.get(key), outcome) != ("fail", "pass"), f"seed {seed}: {key}: {found.results[key].reason}"
         scopes = found.incomplete()
-        lost = {key for key, outcome in was.items() if outcome == "fail" and key[0] == "branch-protection"}
-        for key in lost - found.outcomes().keys():
-            print(f"seed {seed}: {key} missing", scopes)
+        for key in {key for key, outcome in was.items() if outcome == "fail"} - found.outcomes().keys():
+            # Who did it, or when, may be mangled: then the same is told of somebody else, or of another time.
+            one = int(key[1].split(":")[2])
+            others = {r.outcome.value for r in found.of(key[0], one).values()} & {"fail", "unknown"}
+            told = others or scopes.keys() & {"github:example-org", truth.results[key].scope}
+            assert told, f"seed {seed}: {key} is missing, and nothing says so"
+        turned += Counter((was.get(key, "none"), outcome) for key, outcome in found.outcomes().items())
+    print(f"{MANGLED} seeds, before and after: {dict(turned)}")
+    assert turned["fail", "unknown"]
+    assert turned["fail", "fail"]
 
 
 # Secrets.

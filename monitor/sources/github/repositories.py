@@ -41,6 +41,8 @@ class Settings(msgspec.Struct, kw_only=True):
     coverage: list[ScopeCoverage] = []
     edited: dict[str, tuple[RulesetRef, str]] = {}
     """By rule key: the ruleset, and the repository through which it was seen."""
+    ended: bool = False
+    """Whether the list was read to its end: a repository that is missing from it is gone only then."""
 
 
 def read(
@@ -75,7 +77,9 @@ def read(
         counts={"repositories": len(repositories), "requests": forge.requests},
     )
     edited = {f"ruleset:{ref.id}": (ref, name) for ref, name in reading.owners.values()}
-    return Settings(listing=listing, repositories=repositories, coverage=[whole, *coverage], edited=edited)
+    return Settings(
+        listing=listing, repositories=repositories, coverage=[whole, *coverage], edited=edited, ended=not failures
+    )
 
 
 def _nodes(

@@ -115,7 +115,7 @@ class GitHubSource:
         seen = {one.id for one in settings.repositories}
         vanished = {number: one.name for number, one in known.items() if number not in seen}
         listing = settings.listing
-        if isinstance(listing.ids, tuple):
+        if isinstance(listing.ids, tuple) and settings.ended:
             listing = msgspec.structs.replace(listing, vanished=vanished)
         sampled = [
             change
@@ -123,7 +123,8 @@ class GitHubSource:
             for change in _sampled(known.get(one.id), one, memory)
             if not _told(change, history.facts)
         ]
-        fresh = [*history.facts, *sampled]
+        ids = {one.name.lower(): one.id for one in settings.repositories}
+        fresh = [_placed(fact, ids) for fact in (*history.facts, *sampled)]
         whole.facts += [
             listing,
             *settings.repositories,
@@ -203,6 +204,13 @@ def _told(sampled: ProtectionChange, facts: Iterable[Any]) -> bool:
         and (sampled.not_before is None or fact.at >= sampled.not_before)
         and fact.at <= sampled.at
     )
+
+
+def _placed(fact: Any, ids: Mapping[str, int]) -> Any:
+    """Give an event that names its repository, but not its id, that id: without one it would concern every repository."""
+    if type(fact) not in _KINDS or fact.repository_id or fact.repository.lower() not in ids:
+        return fact
+    return msgspec.structs.replace(fact, repository_id=ids[fact.repository.lower()])
 
 
 def _remembered(facts: Iterable[Any], organisation: str) -> list[Remembered]:

@@ -90,7 +90,15 @@ def sweep(
     if isinstance(target, World):
         with GitHubFake(target) as fake:
             return sweep(
-                fake, memory, at, start=start, token=token, spool=spool, patience=patience, progress=progress, workers=workers
+                fake,
+                memory,
+                at,
+                start=start,
+                token=token,
+                spool=spool,
+                patience=patience,
+                progress=progress,
+                workers=workers,
             )
     memory = Nothing() if memory is None else memory
     state, checks = _state()

@@ -334,8 +334,8 @@ def test_production_must_be_declared(tmp_path, production):
 def test_production_without_accounts_is_a_mistake(tmp_path):
     assert problems(tmp_path, p="production: {aws: }\n") == [
         (
-            "expected/p.yaml:1: production: declares no accounts, so that nothing is watched; "
-            "write aws: and its accounts: below it"
+            "expected/p.yaml:1: production: declares nothing, so that nothing is watched; "
+            "write aws: with its accounts:, or github: with its organizations:"
         )
     ]
 

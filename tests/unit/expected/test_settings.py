@@ -179,6 +179,7 @@ def test_example_configuration_is_whole():
         "expected/changes.yaml",
         "expected/identities.yaml",
         "expected/production.yaml",
+        "expected/repositories.yaml",
         "monitor.yaml",
     ]
     assert len(config.sha256) == 64
