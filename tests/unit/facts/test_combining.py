@@ -40,6 +40,8 @@ def rule(*include: str, exclude: tuple[str, ...] = (), **more: object) -> Protec
         ("release/**", "release/1/hotfix", False),
         ("**/main", "main", True),
         ("**/main", "team/a/main", True),
+        ("**/main", "xmain", False),
+        ("a/**/b", "a/xb", False),
         ("**/**/main", "main", True),
         ("a**/b", "a/x/b", False),
         ("v?", "v1", True),
