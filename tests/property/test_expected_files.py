@@ -123,4 +123,12 @@ def test_example_needs_no_part_of_yaml_that_readers_take_differently(name):
     theirs = yaml.load(EXAMPLE[name], Loader=yaml.BaseLoader)
     ours = parse(EXAMPLE[name], name).data
 
-    assert json.dumps(theirs).replace('"365"', "365") == json.dumps(ours)
+    def spelled(value):
+        """Numbers and switches as they are written; `true` and `false` are the same to every reader."""
+        if isinstance(value, dict):
+            return {key: spelled(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [spelled(one) for one in value]
+        return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, int) else value
+
+    assert json.dumps(theirs) == json.dumps(spelled(ours))
