@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
-from tests.fakes.github.world import BORN, ClassicRule, Environment, Repository, Ruleset, World, stamp
+import tests.fakes.github.rest_events as events
+from tests.fakes.github.matching import refs
+from tests.fakes.github.rest_shapes import brief, environment, protection, ruleset, summary
+from tests.fakes.github.world import BORN, Environment, Repository, Ruleset, World, stamp
 
 NOT_FOUND = (404, {"message": "Not Found", "documentation_url": "https://docs.github.com/rest", "status": "404"})
 FORBIDDEN = (
@@ -16,95 +19,6 @@ FORBIDDEN = (
     {"message": "Resource not accessible by integration", "documentation_url": "https://docs.github.com/rest"},
 )
 Found = tuple[int, Any]
-
-
-def ruleset(world: World, one: Ruleset, repository: Repository | None) -> dict[str, Any]:
-    """Bypass actors are there only for those who could write: https://docs.github.com/en/rest/repos/rules#get-a-repository-ruleset"""
-    writable = world.may("administration" if repository else "organization_administration", "write")
-    conditions: dict[str, Any] = {"ref_name": {"include": one.include, "exclude": one.exclude}}
-    if repository is None:
-        conditions["repository_name"] = {"include": one.repositories or ["~ALL"], "exclude": [], "protected": False}
-    return {
-        "id": one.id,
-        "name": one.name,
-        "target": one.target,
-        "source_type": "Repository" if repository else "Organization",
-        "source": repository.full_name if repository else world.organisation,
-        "enforcement": one.enforcement,
-        "conditions": conditions,
-        "rules": one.rules,
-        "node_id": f"RRS_{one.id}",
-        "created_at": stamp(BORN),
-        "updated_at": stamp(one.updated_at),
-        **({"bypass_actors": one.bypass, "current_user_can_bypass": "never"} if writable else {}),
-    }
-
-
-def protection(rule: ClassicRule, repository: Repository, branch: str) -> dict[str, Any]:
-    url = f"https://api.github.com/repos/{repository.full_name}/branches/{branch}/protection"
-    found: dict[str, Any] = {
-        "url": url,
-        "enforce_admins": {"url": f"{url}/enforce_admins", "enabled": rule.admins},
-        "required_linear_history": {"enabled": rule.linear},
-        "allow_force_pushes": {"enabled": rule.force_push},
-        "allow_deletions": {"enabled": rule.deletion},
-        "block_creations": {"enabled": False},
-        "required_conversation_resolution": {"enabled": rule.conversations},
-        "required_signatures": {"url": f"{url}/required_signatures", "enabled": rule.signatures},
-        "lock_branch": {"enabled": rule.lock},
-        "allow_fork_syncing": {"enabled": False},
-    }
-    if rule.approvals is not None:
-        found["required_pull_request_reviews"] = {
-            "url": f"{url}/required_pull_request_reviews",
-            "dismiss_stale_reviews": rule.dismiss_stale,
-            "require_code_owner_reviews": rule.code_owners,
-            "required_approving_review_count": rule.approvals,
-            "require_last_push_approval": rule.last_push,
-        }
-    if rule.checks:
-        found["required_status_checks"] = {
-            "url": f"{url}/required_status_checks",
-            "strict": rule.strict,
-            "contexts": [name for name, _ in rule.checks],
-            "checks": [{"context": name, "app_id": app} for name, app in rule.checks],
-        }
-    return found
-
-
-def environment(one: Environment, repository: Repository) -> dict[str, Any]:
-    rules: list[dict[str, Any]] = []
-    if one.wait:
-        rules.append({"id": one.id + 1, "node_id": "GA_w", "type": "wait_timer", "wait_timer": one.wait})
-    if one.reviewers:
-        reviewers = [
-            {"type": kind, "reviewer": {"id": number, "slug" if kind == "Team" else "login": name}}
-            for kind, name, number in one.reviewers
-        ]
-        rules.append(
-            {
-                "id": one.id + 2,
-                "node_id": "GA_r",
-                "prevent_self_review": one.self_review_prevented,
-                "type": "required_reviewers",
-                "reviewers": reviewers,
-            }
-        )
-    if one.policy:
-        rules.append({"id": one.id + 3, "node_id": "GA_b", "type": "branch_policy"})
-    policy = {"protected_branches": one.policy == "protected", "custom_branch_policies": one.policy == "custom"}
-    return {
-        "id": one.id,
-        "node_id": f"EN_{one.id}",
-        "name": one.name,
-        "url": f"https://api.github.com/repos/{repository.full_name}/environments/{one.name}",
-        "html_url": f"https://github.com/{repository.full_name}/deployments/activity_log?environments_filter={one.name}",
-        "created_at": stamp(BORN),
-        "updated_at": stamp(BORN),
-        "can_admins_bypass": one.admins_bypass,
-        "protection_rules": rules,
-        "deployment_branch_policy": policy if one.policy else None,
-    }
 
 
 class Rest:
@@ -121,43 +35,68 @@ class Rest:
                 (r"/orgs/[^/]+/rulesets/(\d+)/history", self._org_history),
                 (r"/orgs/[^/]+/rulesets/(\d+)/history/(\d+)", self._org_version),
                 (r"/orgs/[^/]+/rulesets/rule-suites", self._suites),
+                (r"/orgs/[^/]+/rulesets/(rule-suites)/(\d+)", self._suite),
                 (r"/orgs/[^/]+/audit-log", self._audit),
+                (r"/orgs/[^/]+/properties/values", self._properties),
+                (r"/installation/repositories", self._installed),
                 (r"/repos/([^/]+/[^/]+)", self._repository),
                 (r"/repos/([^/]+/[^/]+)/rulesets", self._rulesets),
+                (r"/repos/([^/]+/[^/]+)/rulesets/rule-suites", self._repository_suites),
+                (r"/repos/([^/]+/[^/]+)/rulesets/rule-suites/(\d+)", self._suite),
                 (r"/repos/([^/]+/[^/]+)/rulesets/(\d+)", self._ruleset),
                 (r"/repos/([^/]+/[^/]+)/rulesets/(\d+)/history", self._history),
                 (r"/repos/([^/]+/[^/]+)/rulesets/(\d+)/history/(\d+)", self._version),
                 (r"/repos/([^/]+/[^/]+)/rules/branches/(.+)", self._effective),
                 (r"/repos/([^/]+/[^/]+)/branches/(.+)/protection", self._protection),
+                (r"/repos/([^/]+/[^/]+)/branches", self._branches),
+                (r"/repos/([^/]+/[^/]+)/branches/(.+)", self._branch),
                 (r"/repos/([^/]+/[^/]+)/activity", self._activity),
                 (r"/repos/([^/]+/[^/]+)/commits/([0-9a-f]+)/pulls", self._pulls),
                 (r"/repos/([^/]+/[^/]+)/environments", self._environments),
+                (r"/repos/([^/]+/[^/]+)/environments/([^/]+)", self._environment),
                 (r"/repos/([^/]+/[^/]+)/environments/([^/]+)/deployment-branch-policies", self._policies),
                 (r"/repos/([^/]+/[^/]+)/environments/([^/]+)/deployment_protection_rules", self._gates),
             )
         ]
 
     def answer(self, path: str, query: dict[str, str]) -> Found:
+        path = self._named(path)
         for pattern, answer in self.routes:
             if found := pattern.match(path):
                 return answer(query, *map(unquote, found.groups()))
         return NOT_FOUND
 
+    def _named(self, path: str) -> str:
+        """Return the path by names, given one by ids: those are what Link headers tell."""
+        kind, _, rest = path.removeprefix("/").partition("/")
+        number, slash, more = rest.partition("/")
+        if kind == "organizations":
+            return f"/orgs/{self.world.organisation}{slash}{more}"
+        one = (
+            next((r for r in self.world.repositories if str(r.id) == number), None) if kind == "repositories" else None
+        )
+        return f"/repos/{quote(one.full_name)}{slash}{more}" if one else path
+
+    def by_id(self, path: str) -> str:
+        """Return the path by ids, given one by names."""
+        if found := re.match(r"/repos/([^/]+/[^/]+)(/.*)", path):
+            one = self.world.repository(unquote(found[1]))
+            return f"/repositories/{one.id}{found[2]}" if one else path
+        return re.sub(r"^/orgs/[^/]+/", "/organizations/900/", path)
+
     def _in(self, name: str) -> Repository | None:
-        return self.world.repository(name)
+        found = self.world.repository(name)
+        return found if found is not None and found.name not in self.world.hidden else None
 
     def _repository(self, query: dict[str, str], name: str) -> Found:
         one = self._in(name)
-        return (
-            (200, {"id": one.id, "full_name": one.full_name, "default_branch": one.default_branch})
-            if one
-            else NOT_FOUND
-        )
+        return (200, summary(one)) if one else NOT_FOUND
 
     def _org_rulesets(self, query: dict[str, str]) -> Found:
         return 200, [
-            {k: v for k, v in ruleset(self.world, r, None).items() if k not in ("rules", "conditions", "bypass_actors")}
+            brief(self.world, r, None)
             for r in self.world.rulesets
+            if r.target in query.get("targets", r.target).split(",")
         ]
 
     def _org_ruleset(self, query: dict[str, str], number: str) -> Found:
@@ -169,7 +108,12 @@ class Rest:
 
     def _rulesets(self, query: dict[str, str], name: str) -> Found:
         one = self._in(name)
-        return (200, [ruleset(self.world, r, one) for r in one.rulesets]) if one else NOT_FOUND
+        if one is None:
+            return NOT_FOUND
+        parents = self.world.parents(one) if query.get("includes_parents", "true") == "true" else []
+        found = [(r, one) for r in one.rulesets] + [(r, None) for r in parents]
+        targets = query.get("targets", "branch,tag,push").split(",")
+        return 200, [brief(self.world, r, owner) for r, owner in found if r.target in targets]
 
     def _ruleset(self, query: dict[str, str], name: str, number: str) -> Found:
         one = self._in(name)
@@ -178,7 +122,8 @@ class Rest:
         own = next((ruleset(self.world, r, one) for r in one.rulesets if r.id == int(number)), None)
         parent = next((ruleset(self.world, r, None) for r in self.world.parents(one) if r.id == int(number)), None)
         found = own or (parent if query.get("includes_parents", "true") == "true" else None)
-        return (200, found) if found else NOT_FOUND
+        # Only a repository's own endpoint tells of the caller.
+        return (200, {**found, "current_user_can_bypass": "never"}) if found else NOT_FOUND
 
     def _versions(self, rules: list[Ruleset], number: str, permission: str) -> Found:
         if not self.world.may(permission):
@@ -210,19 +155,14 @@ class Rest:
         return self._at(self.world.rulesets, None, number, version)
 
     def _effective(self, query: dict[str, str], name: str, branch: str) -> Found:
-        from monitor.facts.globs import fnmatches
-
         one = self._in(name)
         if one is None:
             return NOT_FOUND
         found = []
         for kind, rules in (("Repository", one.rulesets), ("Organization", self.world.parents(one))):
             for rule in rules:
-                named = [
-                    one.default_branch if p == "~DEFAULT_BRANCH" else p.removeprefix("refs/heads/")
-                    for p in rule.include
-                ]
-                if rule.enforcement == "active" and any(p == "~ALL" or fnmatches(p, branch) for p in named):
+                applies = rule.target == "branch" and refs(rule.include, rule.exclude, branch, one.default_branch)
+                if rule.enforcement == "active" and applies:
                     source = one.full_name if kind == "Repository" else self.world.organisation
                     found += [
                         {**r, "ruleset_source_type": kind, "ruleset_source": source, "ruleset_id": rule.id}
@@ -239,7 +179,9 @@ class Rest:
 
     def _activity(self, query: dict[str, str], name: str) -> Found:
         one = self._in(name)
-        return (200, one.activity) if one and self.world.may("contents") else NOT_FOUND
+        if one is None or not self.world.may("contents"):
+            return NOT_FOUND
+        return 200, events.activity(self.world, one.activity, query)
 
     def _pulls(self, query: dict[str, str], name: str, commit: str) -> Found:
         one = self._in(name)
@@ -296,12 +238,17 @@ class Rest:
     def _suites(self, query: dict[str, str]) -> Found:
         if not self.world.may("organization_administration"):
             return FORBIDDEN
-        wanted = query.get("rule_suite_result", "all")
-        return 200, [
-            {k: v for k, v in s.items() if k != "rule_evaluations"}
-            for s in self.world.suites
-            if wanted in ("all", s["result"])
-        ]
+        return 200, events.suites(self.world, query)
+
+    def _repository_suites(self, query: dict[str, str], name: str) -> Found:
+        one = self._in(name)
+        if one is None:
+            return NOT_FOUND
+        return (200, events.suites(self.world, query, one.id)) if self.world.may("administration") else FORBIDDEN
+
+    def _suite(self, query: dict[str, str], owner: str, number: str) -> Found:
+        found = next((s for s in self.world.suites if s["id"] == int(number)), None)
+        return (200, found) if found else NOT_FOUND
 
     def _audit(self, query: dict[str, str]) -> Found:
         if not self.world.has_audit_log:
@@ -311,9 +258,51 @@ class Rest:
                 "message": "Must have admin rights to Repository.",
                 "documentation_url": "https://docs.github.com/rest",
             }
-        found = sorted(self.world.audit, key=lambda e: e["@timestamp"], reverse=query.get("order", "desc") != "asc")
-        span = re.search(r"created:(\S+)\.\.(\S+)", query.get("phrase", ""))
-        if span:
-            low, high = (datetime.fromisoformat(text).timestamp() * 1000 for text in span.groups())
-            found = [e for e in found if low <= e["@timestamp"] <= high]
-        return 200, found
+        return 200, events.audit(self.world, query)
+
+    def _branches(self, query: dict[str, str], name: str) -> Found:
+        one = self._in(name)
+        if one is None or not self.world.may("contents"):
+            return NOT_FOUND
+        wanted = query.get("protected")
+        found = [self._short(one, branch) for branch in ([] if one.empty else one.branches)]
+        return 200, [b for b in found if wanted is None or b["protected"] == (wanted == "true")]
+
+    def _branch(self, query: dict[str, str], name: str, branch: str) -> Found:
+        one = self._in(name)
+        if one is None or not self.world.may("contents") or branch not in one.branches:
+            return 404, {"message": "Branch not found", "status": "404"}
+        return 200, {**self._short(one, branch), "_links": {}}
+
+    def _short(self, one: Repository, branch: str) -> dict[str, Any]:
+        """`protected` is true under any classic rule and any active ruleset, whatever these demand."""
+        ruled = self._effective({}, one.full_name, branch)[1]
+        classic = None if one.classic_off else self.world.applied(one, branch)
+        url = f"https://api.github.com/repos/{one.full_name}"
+        head = hashlib.sha1(f"{one.id}{branch}".encode()).hexdigest()
+        return {
+            "name": branch,
+            "commit": {"sha": head, "url": f"{url}/commits/{head}"},
+            "protected": classic is not None or bool(ruled),
+            "protection_url": f"{url}/branches/{branch}/protection",
+        }
+
+    def _environment(self, query: dict[str, str], name: str, place: str) -> Found:
+        one, found = self._in(name), self._place(name, place)
+        return (200, environment(found, one)) if one and found and self.world.may("actions") else NOT_FOUND
+
+    def _installed(self, query: dict[str, str]) -> Found:
+        found = [summary(one) for one in self.world.seen()]
+        chosen = "selected" if self.world.selected or self.world.hidden else "all"
+        return 200, {"total_count": len(found), "repository_selection": chosen, "repositories": found}
+
+    def _properties(self, query: dict[str, str]) -> Found:
+        return 200, [
+            {
+                "repository_id": one.id,
+                "repository_name": one.name,
+                "repository_full_name": one.full_name,
+                "properties": [{"property_name": name, "value": value} for name, value in one.properties.items()],
+            }
+            for one in self.world.seen()
+        ]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.fakes.github.matching import fnmatch
+
 BORN = datetime(2024, 1, 8, 9, 0, tzinfo=UTC)
 
 
@@ -33,6 +35,9 @@ class ClassicRule:
     lock: bool = False
     skip_reviews: list[tuple[str, str, int]] = field(default_factory=list)
     """Kind (User, Team, App), name, id."""
+    pushers: list[tuple[str, str, int]] | None = None
+    """Who may push, None for everybody with write access."""
+    force_pushers: list[tuple[str, str, int]] = field(default_factory=list)
 
 
 @dataclass
@@ -85,6 +90,9 @@ class Repository:
     activity: list[dict[str, Any]] = field(default_factory=list)
     pulls: dict[str, list[int]] = field(default_factory=dict)
     """By commit: the numbers of merged pull requests."""
+    properties: dict[str, str | list[str] | None] = field(default_factory=dict)
+    classic_off: bool = False
+    """The switch for the whole repository: classic rules are there, and nobody is held to them."""
 
     @property
     def full_name(self) -> str:
@@ -111,6 +119,10 @@ class World:
     )
     """What the app or token may do; taken away by tests."""
     selected: bool = False
+    hidden: set[str] = field(default_factory=set)
+    """Names of repositories that are there, and that the app or token does not see."""
+    now: datetime | None = None
+    """What time it is for whatever looks back (the last day, the last three months); None: everything is recent."""
     _next: int = 7000
 
     def number(self) -> int:
@@ -124,6 +136,9 @@ class World:
 
     def repository(self, full_name: str) -> Repository | None:
         return next((r for r in self.repositories if r.full_name.lower() == full_name.lower()), None)
+
+    def seen(self) -> list[Repository]:
+        return [one for one in self.repositories if one.name not in self.hidden]
 
     def may(self, permission: str, level: str = "read") -> bool:
         held = self.permissions.get(permission, "")
@@ -141,14 +156,8 @@ class World:
 
     def applied(self, repository: Repository, branch: str) -> ClassicRule | None:
         """Which classic rule holds for a branch: the one of that name first, then the first pattern that fits."""
-        from fnmatch import fnmatchcase
-
         exact = [r for r in repository.classic if r.pattern == branch]
-        fits = [
-            r
-            for r in repository.classic
-            if fnmatchcase(branch, r.pattern) and branch.count("/") == r.pattern.count("/")
-        ]
+        fits = [r for r in repository.classic if fnmatch(r.pattern, branch)]
         return (exact or fits or [None])[0]
 
     # What people and bots do, with the traces that it leaves.

@@ -325,7 +325,10 @@ def test_pages_must_be_bounded_and_nodes_are_limited(ask: Asker):
 def test_a_query_is_priced_by_the_lists_that_it_asks(ask: Asker):
     inner = '{ nodes { refs(refPrefix: "refs/heads/", first: 50) { totalCount } rulesets(first: 5) { totalCount } } }'
     text = f'{{ rateLimit {{ cost nodeCount }} organization(login: "example-org") {{ repositories(first: 100) {inner} }} }}'
+    assert ask.query(text)["data"]["rateLimit"]["cost"] == 1
+    ask.fake.priced, ask.fake.budget = True, 10
     assert ask.query(text)["data"]["rateLimit"] == {"cost": 2, "nodeCount": 100 + 100 * 50 + 100 * 5}
+    assert ask.fake.budget == 8
 
 
 def test_the_queries_of_the_monitor_are_within_the_limits_and_pages_join(ask: Asker, world: World):
