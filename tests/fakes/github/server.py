@@ -124,7 +124,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _paged(self, status: int, answer: Any, path: str, query: dict[str, str]) -> None:
         """Cut a list into pages, with the Link header: https://docs.github.com/en/rest/using-the-rest-api/using-pagination-in-the-rest-api"""
         listed = answer if isinstance(answer, list) else None
-        key = next((k for k in ("environments", "branch_policies") if isinstance(answer, dict) and k in answer), None)
+        key = next(
+            (k for k in ("environments", "branch_policies", "commits") if isinstance(answer, dict) and k in answer),
+            None,
+        )
         if key:
             listed = answer[key]
         if status != 200 or listed is None:

@@ -86,6 +86,9 @@ class Repository:
     pulls: dict[str, list[int]] = field(default_factory=dict)
     """By commit: the numbers of merged pull requests."""
 
+    lines: dict[str, list[str]] = field(default_factory=dict)
+    """By the head of a push: the commits below it that came with it, the newest first."""
+
     @property
     def full_name(self) -> str:
         return f"{self.owner}/{self.name}"
