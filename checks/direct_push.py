@@ -1,9 +1,8 @@
 """PS019-1.2: nothing arrives on a protected branch but through a pull request.
 
 Every move of a branch for which pull requests are expected is looked at: merges by pull request or merge queue pass. A push
-whose last commit belongs to a merged pull request is unknown, for other commits may have come with it. A forced push, the
-deletion of the branch, and a push that belongs to no pull request fail, whoever did it. Where it could not be asked to which
-pull request a commit belongs, the move is unknown.
+passes only if every commit of its first-parent line belongs to a merged pull request. A forced push, the deletion of the branch,
+and a push with a commit that belongs to none fail, whoever did it. Where it could not be asked, the move is unknown.
 A declared emergency change that covers the time makes it a change of class emergency.
 """
 
@@ -127,12 +126,8 @@ def _judged(update: BranchUpdate) -> tuple[Outcome, str]:
     if isinstance(update.change_requests, Unknown):
         return Outcome.UNKNOWN, f"pushed, and it is not known by which pull request: {update.change_requests.reason}"
     if update.change_requests:
-        # Other commits may have come with the head: nobody looked at them, so that the push cannot pass.
-        number = update.change_requests[0]
-        return (
-            Outcome.UNKNOWN,
-            f"pushed; its last commit belongs to pull request #{number}, the others were not looked at",
-        )
+        numbers = ", ".join(f"#{number}" for number in update.change_requests[:5])
+        return Outcome.PASS, f"pushed, and every commit belongs to a pull request: {numbers}"
     return Outcome.FAIL, "pushed without a pull request"
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from monitor.decode.github_event_fields import account, branch_of, entries, malformed, moment_of, number, words
 from monitor.decode.github_rules import ruleset_of
-from monitor.decode.github_wire import loaded, mapping
+from monitor.decode.github_wire import dig, loaded, mapping
 from monitor.decode.protection_changes import UNCLEAR, compared
 from monitor.facts.protection import (
     BranchUpdate,
@@ -28,7 +28,8 @@ from monitor.facts.repository import Repository
 from monitor.model import EvidenceRef, Unknown
 
 __all__ = [
-    "Version", "activity", "changes", "compared", "pulls", "sampled", "suite_updates", "suites", "version_state", "versions",
+    "Version", "activity", "changes", "compared", "first_parents", "pulls", "sampled", "suite_updates", "suites",
+    "version_state", "versions",
 ]  # fmt: skip
 
 SAMPLED = "seen between two samples"
@@ -187,6 +188,25 @@ def activity(body: bytes, repository: Repository, evidence: Evidence = ()) -> tu
             )
         )
     return tuple(found)
+
+
+def first_parents(body: bytes) -> dict[str, str]:
+    """Return the first parent of each commit on a page of `GET …/compare/A...B`; raises Malformed if one cannot be read.
+
+    https://docs.github.com/en/rest/commits/commits#compare-two-commits
+    """
+    what = "a comparison of commits"
+    found = mapping(loaded(body, what), what).get("commits")
+    if not isinstance(found, list):
+        raise malformed(f"{what} has no list of commits")
+    parents: dict[str, str] = {}
+    for one in found:
+        sha, above = dig(one, "sha"), dig(one, "parents")
+        if not isinstance(sha, str) or not isinstance(above, list):
+            raise malformed(f"a commit of {what} cannot be read")
+        first = dig(above[0], "sha") if above else ""
+        parents[sha] = first if isinstance(first, str) else ""
+    return parents
 
 
 def pulls(body: bytes) -> tuple[int, ...]:

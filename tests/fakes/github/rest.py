@@ -52,6 +52,7 @@ class Rest:
                 (r"/repos/([^/]+/[^/]+)/branches/(.+)", self._branch),
                 (r"/repos/([^/]+/[^/]+)/activity", self._activity),
                 (r"/repos/([^/]+/[^/]+)/commits/([0-9a-f]+)/pulls", self._pulls),
+                (r"/repos/([^/]+/[^/]+)/compare/([0-9a-f]+)\.\.\.([0-9a-f]+)", self._compare),
                 (r"/repos/([^/]+/[^/]+)/environments", self._environments),
                 (r"/repos/([^/]+/[^/]+)/environments/([^/]+)", self._environment),
                 (r"/repos/([^/]+/[^/]+)/environments/([^/]+)/deployment-branch-policies", self._policies),
@@ -197,6 +198,17 @@ class Rest:
             }
             for n in one.pulls.get(commit, [])
         ]
+
+    def _compare(self, query: dict[str, str], name: str, before: str, after: str) -> Found:
+        one = self._in(name)
+        if one is None or not self.world.may("contents"):
+            return NOT_FOUND
+        line = [after, *one.lines.get(after, []), before]
+        commits = [
+            {"sha": sha, "node_id": "C_x", "parents": [{"sha": above}], "commit": {"message": "<b>m</b>"}}
+            for sha, above in zip(line, line[1:], strict=False)
+        ]
+        return 200, {"status": "ahead", "total_commits": len(commits), "commits": commits[::-1]}
 
     def _environments(self, query: dict[str, str], name: str) -> Found:
         one = self._in(name)

@@ -94,6 +94,9 @@ class Repository:
     classic_off: bool = False
     """The switch for the whole repository: classic rules are there, and nobody is held to them."""
 
+    lines: dict[str, list[str]] = field(default_factory=dict)
+    """By the head of a push: the commits below it that came with it, the newest first."""
+
     @property
     def full_name(self) -> str:
         return f"{self.owner}/{self.name}"

@@ -222,7 +222,5 @@ def test_pushes_are_judged_by_how_they_arrived():
     assert [outcome(kind) for kind in ("merge", "merge-queue", "push", "force-push", "deletion", "creation")] == [
         *("pass", "pass", "fail", "fail", "fail", "not-applicable"),
     ]
-    assert outcome("push", (12,)) == "unknown", (
-        "other commits may have come with the one that belongs to a pull request"
-    )
+    assert outcome("push", (12,)) == "pass"
     assert outcome("push", Unknown("denied", "pull_requests:read")) == "unknown"
