@@ -62,15 +62,17 @@ def _result(
     repository: Repository, branch: str, day: str, name: str, group: list[BranchUpdate], expect: PushExpectations
 ) -> Result:
     judged = [(update, *_judged(update)) for update in group]
-    outcome = min((found for _, found, _ in judged), key=_ORDER.index)
-    worst = [(update, why) for update, found, why in judged if found is outcome]
-    covered = outcome is Outcome.FAIL and all(_emergency(repository, update, expect) for update, _ in worst)
+    # An emergency excuses the moves that it covers, and hides none of the others.
+    excused = {u.id for u, found, _ in judged if found is Outcome.FAIL and _emergency(repository, u, expect)}
+    outcome = min((Outcome.PASS if u.id in excused else found for u, found, _ in judged), key=_ORDER.index)
+    covered = outcome is Outcome.PASS and bool(excused)
+    worst = [(u, why) for u, found, why in judged if (u.id in excused if covered else found is outcome)]
     told = "; ".join(dict.fromkeys(f"{why} ({update.after[:7] or update.before[:7]})" for update, why in worst[:3]))
     return Result(
         check=ID,
         subject=repository.subject("branch", branch, f"updates@{day}", name),
         scope=repository.scope,
-        outcome=Outcome.PASS if covered else outcome,
+        outcome=outcome,
         severity=Severity.HIGH,
         change_class=ChangeClass.EMERGENCY if covered else None,
         actor=name,
@@ -96,7 +98,7 @@ def _result(
             Outcome.UNKNOWN: "; ".join(
                 sorted({u.change_requests.grant for u, _ in worst if isinstance(u.change_requests, Unknown)})
             ),
-        }.get(Outcome.PASS if covered else outcome, ""),
+        }.get(outcome, ""),
         evidence=_cited(group),
     )
 

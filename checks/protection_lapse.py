@@ -57,18 +57,23 @@ def evaluate(facts: Iterable[Fact], expect: LapseExpectations, sweep: Sweep) -> 
     """Yield a result for each lapse, each group of bypasses, and each expected branch: whether its history was covered."""
     found = _Found(facts)
     for _, repository in sorted(found.repositories.items()):
-        if repository.archived or not repository.default_branch or not isinstance(repository.branches, tuple):
+        if repository.archived or not repository.default_branch:
             continue
-        for branch in sorted({*repository.branches, repository.default_branch}):
+        # What the logs tell stands also where the branches could not be read, and after a branch is gone.
+        there = {repository.default_branch, *(repository.branches if isinstance(repository.branches, tuple) else ())}
+        passed = {one.branch for one in found.bypasses if one.repository_id == repository.id}
+        for branch in sorted(there | passed):
             wanted = branch_expectation(expect.repositories, repository.name, branch, repository.default_branch)
             if wanted is None:
+                continue
+            yield from _bypasses(repository, branch, wanted, found, expect)
+            if branch not in there:
                 continue
             windows = lapses(repository, branch, found.changes, demanded(repository, branch, wanted))
             starts = [f"{one.start:%Y-%m-%dT%H:%MZ}" for one in windows]
             for one, start in zip(windows, starts, strict=True):
                 tail = f"lapse@{start}" + (f"#{one.opened.id}" if starts.count(start) > 1 else "")
                 yield _lapse(repository, one, tail, found, expect)
-            yield from _bypasses(repository, branch, wanted, found, expect)
             yield from _history(repository, branch, found, sweep)
 
 
@@ -99,7 +104,7 @@ def _lapse(repository: Repository, one: Lapse, tail: str, found: _Found, expect:
         if update.repository_id == repository.id
         and update.branch == one.branch
         and update.kind in LANDING
-        and one.start <= update.at
+        and (one.start_after or one.start) <= update.at
         and (one.end is None or update.at < one.end)
     ]
     emergency = _emergency(repository, one.start_after or one.start, one.end, expect)
@@ -198,7 +203,8 @@ def _bypasses(
 
 def _permitted(actor: ForgeActor, wanted: BranchExpectation) -> bool:
     name = actor.name.lower()
-    names = {f"user:{name}", f"app:{name.removesuffix('[bot]')}"}
+    app = actor.kind in ("app", "bot") or name.endswith("[bot]")  # a person may bear the name of an app
+    names = {f"user:{name}", *([f"app:{name.removesuffix('[bot]')}"] if app else [])}
     return any(one.actor.lower() in names for one in wanted.bypass or ())
 
 
