@@ -89,7 +89,8 @@ def lapses(
             if edit.demand not in WHOLE and edit.demand not in demanded.names:
                 continue
             if edit.direction == STRONGER or _still_enough(edit, demanded):
-                if not (made and edit.demand == ALL and not _enough_anew(change, demanded)):
+                again = made and edit.demand == ALL
+                if not _too_little(edit, demanded) and not (again and not _enough_anew(change, demanded)):
                     _close(found, change, edit.demand)
             elif not made:
                 # What a new rule leaves open was open before: to make a rule weakens nothing.
@@ -136,6 +137,11 @@ def _resolved(edit: DemandChange, change: ProtectionChange, branch: str, reposit
 
 def _still_enough(edit: DemandChange, demanded: Demanded) -> bool:
     return edit.demand not in WHOLE and edit.value is not None and demanded.enough(edit.demand, edit.value)
+
+
+def _too_little(edit: DemandChange, demanded: Demanded) -> bool:
+    """Return whether a value is known not to be enough: raised from none to one, it ends no lapse of two."""
+    return edit.demand not in WHOLE and edit.value is not None and not demanded.enough(edit.demand, edit.value)
 
 
 def _rule(change: ProtectionChange) -> str:

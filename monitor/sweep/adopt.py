@@ -12,12 +12,16 @@ from math import ceil
 from typing import Any
 
 import msgspec
+from pydantic import ValidationError
 
+from monitor.expected.models import AllowedBypass
 from monitor.facts.protection import DEMANDS, BypassActor, ProtectionRule, StatusCheck
 from monitor.facts.repository import Repository
-from monitor.facts.weighing import MET, of_branch, weigh
+from monitor.facts.weighing import MET, UNMET, of_branch, weigh
 from monitor.model import Unknown
 
+_NAMED = ("role", "team", "app", "user")
+"""Actors of these kinds are called by name too."""
 SHARE = 0.9
 """Of the protected repositories, how many must meet a demand for it to become the rule."""
 
@@ -64,6 +68,10 @@ def adopt(organisation: str, repositories: Iterable[Repository]) -> Adopted:
                     short.setdefault(name, []).append(demand)
                 break
     checks = tuple(sorted(set.intersection(*(_checks(found) for found in guarded.values())))) if guarded else ()
+    bypass = _passers(guarded.values(), least)
+    for name, found in guarded.items():
+        if _passed(found, demands, checks, bypass):
+            short.setdefault(name, []).append("bypass")
     places: dict[str, int] = {}
     for one in live:
         for place in one.environments if isinstance(one.environments, tuple) else ():
@@ -74,7 +82,7 @@ def adopt(organisation: str, repositories: Iterable[Repository]) -> Adopted:
         protected=len(guarded),
         demands=demands,
         checks=checks,
-        bypass=_passers(guarded.values(), least),
+        bypass=bypass,
         outliers={name: tuple(found) for name, found in sorted(short.items())},
         unprotected=bare,
         unread=unread,
@@ -83,8 +91,27 @@ def adopt(organisation: str, repositories: Iterable[Repository]) -> Adopted:
 
 
 def _meets(rules: Sequence[ProtectionRule], demand: str, value: Any) -> bool:
-    """Return whether the rules demand as much of those who may not pass them by."""
+    """Return whether the rules demand as much of those who may not pass them by, whoever that is."""
+    rules = [msgspec.structs.replace(rule, bypass=()) for rule in rules]
     return weigh(rules, demand, lambda found: bool(found >= value), lambda actor: True).standing == MET
+
+
+def _passed(
+    rules: Sequence[ProtectionRule],
+    demands: dict[str, Any],
+    checks: Sequence[StatusCheck],
+    bypass: Sequence[BypassActor],
+) -> bool:
+    """Return whether somebody who does not become part of the rule may pass any of this by."""
+    always = {_named(actor) for actor in bypass if actor.mode == "always"}
+    merging = {_named(actor) for actor in bypass if actor.mode == "pull-request"}
+
+    def allowed(actor: BypassActor) -> bool:
+        return _named(actor) in always or (actor.mode == "pull-request" and _named(actor) in merging)
+
+    held = [weigh(rules, name, lambda found, want=want: bool(found >= want), allowed) for name, want in demands.items()]  # type: ignore[misc]
+    held += [weigh(rules, "status_checks", lambda found, check=check: check in found, allowed) for check in checks]  # type: ignore[misc]
+    return any(one.standing == UNMET and one.passers for one in held)
 
 
 def _checks(rules: Sequence[ProtectionRule]) -> set[StatusCheck]:
@@ -93,6 +120,7 @@ def _checks(rules: Sequence[ProtectionRule]) -> set[StatusCheck]:
         for rule in rules
         if rule.enforced is True and not isinstance(rule.demands.status_checks, Unknown)
         for check in rule.demands.status_checks
+        if check.name == _plain(check.name) and check.name.strip()
     }
 
 
@@ -101,10 +129,11 @@ def _passers(rules: Iterable[Sequence[ProtectionRule]], least: int) -> tuple[Byp
     counts: dict[BypassActor, int] = {}
     for found in rules:
         actors = {
-            BypassActor(kind=actor.kind, name=actor.name, mode=actor.mode)
+            BypassActor(kind=actor.kind, name=actor.name if actor.kind in _NAMED else "", mode=actor.mode)
             for rule in found
             if isinstance(rule.bypass, tuple)
             for actor in rule.bypass
+            if _can_be_written(actor)
         }
         for actor in actors:
             counts[actor] = counts.get(actor, 0) + 1
@@ -135,11 +164,8 @@ def written(found: Adopted) -> str:
             f"          - {{name: {_quoted(c.name)}" + (f", app: {c.app}" if c.app else "") + "}" for c in found.checks
         ]
     lines.append("        admins_included: true")
-    actors = [actor for actor in found.bypass if actor.mode != "exempt"]
-    lines.append("        bypass:" if actors else "        bypass: []")
-    for actor in actors:
-        name = f"{actor.kind}:{actor.name}" if actor.name else actor.kind
-        lines.append(f"          - {{actor: {_quoted(name)}, mode: {actor.mode}}}")
+    lines.append("        bypass:" if found.bypass else "        bypass: []")
+    lines += [f"          - {{actor: {_quoted(_named(actor))}, mode: {actor.mode}}}" for actor in found.bypass]
     if found.outliers:
         lines += ["        # These fall short of it; mend them, or write an entry of their own below:"]
         lines += [f"        #   {_plain(name)}: {', '.join(short)}" for name, short in found.outliers.items()]
@@ -147,6 +173,20 @@ def written(found: Adopted) -> str:
         lines += ["    # Environments that there are; write what must hold for those that are production:"]
         lines += [f"    #   {_plain(name)}: in {count} repositories" for name, count in found.environments.items()]
     return "\n".join(lines) + "\n"
+
+
+def _named(actor: BypassActor) -> str:
+    """Return what expected state calls an actor."""
+    return f"{actor.kind}:{actor.name}" if actor.kind in _NAMED else actor.kind
+
+
+def _can_be_written(actor: BypassActor) -> bool:
+    """Return whether expected state has words for it: it has none for an exemption, nor for a role with blanks in its name."""
+    try:
+        AllowedBypass.model_validate({"actor": _named(actor), "mode": actor.mode})
+    except ValidationError:
+        return False
+    return True
 
 
 def _plain(text: str) -> str:

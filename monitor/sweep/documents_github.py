@@ -22,7 +22,7 @@ from monitor.sweep.documents import ORDER, Built, Judged
 from monitor.sweep.evaluate import Expected, run
 
 _UNTIMED = datetime(1970, 1, 1, tzinfo=UTC)
-_PLACE = re.compile(r"/repos/([^/]+/[^/]+)(?:/(branches|environments)/([^/]+))?")
+_PLACE = re.compile(r"/repos/([^/]+/[^/]+)(?:/(branches|environments)/(.+?)(?:/protection)?$)?")
 _ASSUMED = "main"
 Made = tuple[str, list[Any]]
 """The check that judges it, and the facts of a document."""
