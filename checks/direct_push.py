@@ -42,9 +42,11 @@ def evaluate(
                 unread[fact.repository_id] = min(unread.get(fact.repository_id, fact.unknown), fact.unknown, key=repr)
         else:
             updates[fact.id] = min(updates.get(fact.id, fact), fact, key=repr)
+    named = {one.name.lower(): number for number, one in sorted(repositories.items(), reverse=True)}
     groups: dict[tuple[int, str, str, str], list[BranchUpdate]] = {}
     for update in updates.values():
-        repository = repositories.get(update.repository_id)
+        # An event may name its repository and not tell the id.
+        repository = repositories.get(update.repository_id or named.get(update.repository.lower(), 0))
         if repository is None or repository.archived:
             continue
         wanted = branch_expectation(expect.repositories, repository.name, update.branch, repository.default_branch)

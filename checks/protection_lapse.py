@@ -61,7 +61,7 @@ def evaluate(facts: Iterable[Fact], expect: LapseExpectations, sweep: Sweep) -> 
             continue
         # What the logs tell stands also where the branches could not be read, and after a branch is gone.
         there = {repository.default_branch, *(repository.branches if isinstance(repository.branches, tuple) else ())}
-        passed = {one.branch for one in found.bypasses if one.repository_id == repository.id}
+        passed = {one.branch for one in found.bypasses if _of(one, repository)}
         for branch in sorted(there | passed):
             wanted = branch_expectation(expect.repositories, repository.name, branch, repository.default_branch)
             if wanted is None:
@@ -101,7 +101,7 @@ def _lapse(repository: Repository, one: Lapse, tail: str, found: _Found, expect:
     landed = [
         update
         for update in found.updates
-        if update.repository_id == repository.id
+        if _of(update, repository)
         and update.branch == one.branch
         and update.kind in LANDING
         and (one.start_after or one.start) <= update.at
@@ -167,12 +167,15 @@ def _bypasses(
 ) -> Iterator[Result]:
     groups: dict[tuple[str, str], list[ProtectionBypass]] = {}
     for one in found.bypasses:
-        if one.repository_id == repository.id and one.branch == branch:
+        if one.branch == branch and _of(one, repository):
             groups.setdefault((f"{one.at:%Y-%m-%d}", one.actor.name), []).append(one)
     for (day, name), group in sorted(groups.items()):
         group.sort(key=lambda one: (one.at, one.id))
         emergencies = [_emergency(repository, one.at, one.at, expect) for one in group]
-        permitted = all(_permitted(one.actor, wanted) for one in group)
+        modes = [_modes(one.actor, wanted) for one in group]
+        permitted = all("always" in found for found in modes)
+        # The log does not tell a bypass by pull request from a pushed one, and only the former is allowed then.
+        maybe = all(modes) and not permitted
         excused = all(emergencies)
         demands = sorted({demand for one in group for demand in one.demands})
         told = f" ({', '.join(demands)})" if demands else ""
@@ -181,7 +184,7 @@ def _bypasses(
             check=ID,
             subject=repository.subject("branch", branch, f"bypass@{day}", name),
             scope=repository.scope,
-            outcome=Outcome.PASS if permitted or excused else Outcome.FAIL,
+            outcome=Outcome.PASS if permitted or excused else Outcome.UNKNOWN if maybe else Outcome.FAIL,
             severity=Severity.HIGH,
             change_class=ChangeClass.EMERGENCY if excused and not permitted else None,
             actor=name,
@@ -201,11 +204,12 @@ def _bypasses(
         )
 
 
-def _permitted(actor: ForgeActor, wanted: BranchExpectation) -> bool:
+def _modes(actor: ForgeActor, wanted: BranchExpectation) -> set[str]:
+    """Return in which modes expected state lets somebody pass rules by; none: not at all."""
     name = actor.name.lower()
     app = actor.kind in ("app", "bot") or name.endswith("[bot]")  # a person may bear the name of an app
     names = {f"user:{name}", *([f"app:{name.removesuffix('[bot]')}"] if app else [])}
-    return any(one.actor.lower() in names for one in wanted.bypass or ())
+    return {one.mode for one in wanted.bypass or () if one.actor.lower() in names}
 
 
 def _history(repository: Repository, branch: str, found: _Found, sweep: Sweep) -> Iterator[Result]:
@@ -218,12 +222,16 @@ def _history(repository: Repository, branch: str, found: _Found, sweep: Sweep) -
         return  # No time has passed for which history is owed: what the last sweep said still stands.
     windows = [c.window for c in mine if c.window]
     whole = Window(min(w.start for w in windows), max(w.end for w in windows)) if windows else sweep.window
-    classic = isinstance(repository.rules, tuple) and any(rule.kind == "classic" for rule in repository.rules)
-    lacking: list[str] = []
-    grants: list[str] = []
+    # Where its rules are not known, one of them may be classic.
+    classic = not isinstance(repository.rules, tuple) or any(rule.kind == "classic" for rule in repository.rules)
+    blind = [repository.blind] if repository.blind else []
+    lacking = [f"it could not be read ({one.reason})" for one in blind]
+    grants = [one.grant for one in blind if one.grant]
     for kind in ("changes", "bypasses"):
-        shown = [c for c in mine if kind in c.shows and not (kind == "changes" and classic and c.source != "audit-log")]
-        if not tiled([c.window for c in shown if c.window], whole):
+        shown = [c for c in mine if kind in c.shows and c.source != "samples"]
+        shown = [c for c in shown if not (kind == "changes" and classic and c.source != "audit-log")]
+        spans = [c.window for c in shown if c.window]
+        if not spans or not tiled(spans, whole):
             lost = [c.unknown for c in shown if isinstance(c.unknown, Unknown)]
             lacking.append(f"{kind} were not covered" + (f" ({lost[0].reason})" if lost else ""))
             grants += [one.grant for one in lost if one.grant]
@@ -239,6 +247,13 @@ def _history(repository: Repository, branch: str, found: _Found, sweep: Sweep) -
         observed={"sources": sorted({c.source for c in mine if c.window})},
         remedy="; ".join(dict.fromkeys(grants)),
     )
+
+
+def _of(fact: ProtectionBypass | BranchUpdate, repository: Repository) -> bool:
+    """Return whether a fact is of this repository; an event may name it and not tell its id."""
+    if fact.repository_id:
+        return fact.repository_id == repository.id
+    return bool(fact.repository) and fact.repository.lower() == repository.name.lower()
 
 
 def _emergency(

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import msgspec
 
-from monitor.facts.combining import applies
+from monitor.facts.combining import applies, targeted
 from monitor.facts.protection import DemandChange, ProtectionChange, ProtectionRule
 from monitor.facts.repository import Repository
 from monitor.model import Window
@@ -62,6 +62,8 @@ class _Open(msgspec.Struct):
     left: dict[tuple[str, str], bool]
     """By rule and aspect: whether it is only unclear that it was weakened."""
     aspects: set[str]
+    lost: set[str]
+    """The demands that may no longer have been made."""
     clear: bool = False
     assumed: bool = False
     end: datetime | None = None
@@ -78,7 +80,7 @@ def lapses(
     known = {rule.key: rule for rule in repository.rules} if isinstance(repository.rules, tuple) else {}
     found: list[_Open] = []
     for change in mine:
-        hit, assumed = _applies(change, branch, repository, known)
+        hit, assumed = _applies(change, branch, repository, known, mine)
         if not hit:
             continue
         weaker: dict[tuple[str, str], bool] = {}
@@ -95,12 +97,14 @@ def lapses(
             elif not made:
                 # What a new rule leaves open was open before: to make a rule weakens nothing.
                 weaker[(_rule(change), edit.demand)] = edit.direction != WEAKER
-        already = {key for one in found for key in one.left}
+        # What is now known to be weaker is a lapse of its own where it was only unclear before.
+        already = {key for one in found for key, doubt in one.left.items() if not (doubt and weaker.get(key) is False)}
         fresh = {key: doubt for key, doubt in weaker.items() if key not in already}
-        if fresh and demanded.names:
-            found.append(
-                _Open(change, [change], fresh, {a for _, a in fresh}, clear=not all(fresh.values()), assumed=assumed)
-            )
+        aspects = {aspect for _, aspect in fresh}
+        lost = (aspects - WHOLE) | (_demands_of(change, known.values(), mine, demanded) if aspects & WHOLE else set())
+        if lost:
+            clear = not all(fresh.values())
+            found.append(_Open(change, [change], fresh, aspects, lost, clear=clear, assumed=assumed))
     done = [_ended(one, branch, repository, mine, demanded) for one in found]
     return tuple(sorted((one for one in done if one), key=lambda one: (one.start, one.opened.id)))
 
@@ -108,15 +112,32 @@ def lapses(
 def _concerns(change: ProtectionChange, repository: Repository) -> bool:
     if change.repository_id:
         return change.repository_id == repository.id
+    if change.repository:  # an event may name its repository and not tell the id
+        if change.repository.lower() != repository.name.lower():
+            return False
     return change.organisation.lower() == repository.organisation.lower()
 
 
 def _applies(
-    change: ProtectionChange, branch: str, repository: Repository, known: Mapping[str, ProtectionRule]
+    change: ProtectionChange,
+    branch: str,
+    repository: Repository,
+    known: Mapping[str, ProtectionRule],
+    mine: Iterable[ProtectionChange],
 ) -> tuple[bool, bool]:
     """Return whether a change is of a rule that applies to the branch, and whether that had to be assumed."""
-    if change.rule == SWITCH or any(edit.demand == "targets" for edit in change.changes):
+    if change.rule == SWITCH:
         return True, False
+    if any(edit.demand == "targets" for edit in change.changes):
+        if change.targets is None:
+            return True, False
+        # A rule that is moved away from the branch concerns it; one that was never meant for it does not.
+        told = [
+            c.targets for c in mine if c.rule == change.rule and c.targets and (c.at, c.id) < (change.at, change.id)
+        ]
+        hit = any(targeted(targets, branch, repository.default_branch) for targets in (*told[-1:], change.targets))
+        grew = all(edit.direction == STRONGER for edit in change.changes if edit.demand == "targets")
+        return hit or not (told or grew), not hit
     if change.targets is not None:
         asked = ProtectionRule(key=change.rule, kind="", name="", targets=change.targets)
         return applies(asked, branch, repository.default_branch), False
@@ -124,6 +145,17 @@ def _applies(
     if rule is not None:
         return applies(rule, branch, repository.default_branch), False
     return True, True
+
+
+def _demands_of(
+    change: ProtectionChange, rules: Iterable[ProtectionRule], mine: Iterable[ProtectionChange], demanded: Demanded
+) -> set[str]:
+    """Return the demands that go with a whole rule: those that it makes or that some edit of it names; all if it is gone."""
+    its = [rule for rule in rules if _touches(change, rule)]
+    named = {edit.demand for c in mine if any(_touches(c, rule) for rule in its) for edit in c.changes}
+    if not its or ALL in named:
+        return set(demanded.names)
+    return {name for name in demanded.names if name in named or any(getattr(rule.demands, name) for rule in its)}
 
 
 def _resolved(edit: DemandChange, change: ProtectionChange, branch: str, repository: Repository) -> DemandChange:
@@ -187,14 +219,16 @@ def _ended(
 ) -> Lapse | None:
     """Return the window; None where other rules, which nobody touched in it, made the same demands all the time."""
     end, end_after = one.end, one.end_after
-    lost = {a for a in one.aspects if a not in WHOLE} or set(demanded.names)
-    if WHOLE & one.aspects:
-        lost = set(demanded.names)
+    lost = one.lost
     last = max(change.at for change in one.edits)
     nobody: frozenset[str] = frozenset()
     if end is None and repository.at > last and all(demanded.met(name, nobody) for name in lost):
         end, end_after = (one.again.at, one.again.not_before) if one.again else (repository.at, last)
-    within = [c for c in mine if c.at >= one.first.at and (end is None or c.at <= end)]
+        # A rule that was made anew too weak was mended by a later edit, at the latest by the last.
+        mends = [c.at for c in mine if end < c.at <= repository.at and one.again and _may_make(c, lost, demanded)]
+        end, end_after = (mends[-1], end) if mends else (end, end_after)
+    # What was made, or made stricter, after the window says nothing of the time in it.
+    within = [c for c in mine if c.at >= one.first.at and (end is None or c.at <= end or _may_make(c, lost, demanded))]
     rules = repository.rules if isinstance(repository.rules, tuple) else ()
     touched = frozenset(rule.key for rule in rules if any(_touches(c, rule) for c in within))
     if all(demanded.met(name, touched) for name in lost):
@@ -210,6 +244,18 @@ def _ended(
         assumed=one.assumed,
         opened=one.first,
         edits=tuple(_once(one.edits)),
+    )
+
+
+def _may_make(change: ProtectionChange, lost: set[str], demanded: Demanded) -> bool:
+    """Return whether a rule may make one of these demands only since this edit."""
+
+    def held_before(edit: DemandChange) -> bool:
+        told = edit.before or ""
+        return told.isascii() and told.isdigit() and len(told) < 10 and demanded.enough(edit.demand, int(told))
+
+    return any(
+        edit.direction != WEAKER and edit.demand in WHOLE | lost and not held_before(edit) for edit in change.changes
     )
 
 

@@ -224,3 +224,21 @@ def test_pushes_are_judged_by_how_they_arrived():
     ]
     assert outcome("push", (12,)) == "pass"
     assert outcome("push", Unknown("denied", "pull_requests:read")) == "unknown"
+
+
+def test_a_bypass_that_is_allowed_by_pull_request_only_is_unknown_since_the_log_does_not_tell_how_it_was_made():
+    passed = ProtectionBypass(
+        id="b", at=at(12), organisation="example-org", repository_id=7, branch="main", actor=ForgeActor(name="lead", kind="person")
+    )  # fmt: skip
+
+    def outcome(mode: str) -> str:
+        wanted = RepositoryExpectation.model_validate(
+            {
+                "match": ["example-org/*"],
+                "branches": [{"match": ["main"], "approvals": 2, "bypass": [{"actor": "user:lead", "mode": mode}]}],
+            }
+        )
+        found = judged([repository(rule()), passed], LapseExpectations(repositories=(wanted,)), SWEEP)
+        return next(r.outcome.value for r in found if ":bypass@" in r.subject)
+
+    assert [outcome("always"), outcome("pull-request")] == ["pass", "unknown"]
