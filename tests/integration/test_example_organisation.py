@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,18 @@ from typing import Any
 import pytest
 
 from monitor.model import Result
+from tests.fakes.github import example
 from tests.fakes.installation import Installation, Truth
 
 DIRECT, PROOF, LOG = "direct-production-change", "pipeline-session-proof", "audit-log-integrity"
 CLEAN = ("pass", "not-applicable")
+# By check: what stands in a subject after the repository, around the branch or environment.
+GITHUB = {
+    "branch-protection": r"branch:([^:]+)",
+    "protection-lapse": r"branch:([^:]+):(?:lapse|bypass)@.+",
+    "direct-push": r"branch:([^:]+):updates@.+",
+    "environment-protection": r"environment:([^:]+)",
+}
 EMERGENCY = """
   - id: EC-2026-099
     ticket: OPS-4799
@@ -29,14 +38,25 @@ EMERGENCY = """
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory, organisation: Path) -> Installation:
     """The whole month, swept once; tests of this module that sweep again come after those that look."""
-    made = Installation(tmp_path_factory.mktemp("swept") / "installation", organisation)
+    made = Installation(tmp_path_factory.mktemp("swept") / "installation", organisation, github=True)
     assert made.sweep().code == 3
     return made
 
 
+def is_github(result: Result) -> bool:
+    return result.check in GITHUB or result.subject.startswith("github:") or result.scope.startswith("github:")
+
+
 @pytest.fixture(scope="module")
 def month(swept: Installation) -> list[Result]:
-    return swept.results(0)
+    """What was judged of AWS: all that is not of GitHub."""
+    return [result for result in swept.results(0) if not is_github(result)]
+
+
+@pytest.fixture(scope="module")
+def github(swept: Installation) -> list[Result]:
+    """What was judged of GitHub."""
+    return [result for result in swept.results(0) if is_github(result)]
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +126,45 @@ def test_nothing_else_fails_or_is_unknown(month: list[Result], truth: Truth) -> 
         else:
             extra.append((result.check, result.subject))
     assert extra == []
+
+
+def planted_on_github() -> dict[str, list[tuple[str, str, str]]]:
+    """By outcome: (check, repository's subject, branch or environment) of every planted row."""
+    subjects = {one.full_name: f"github:repository:{one.id}" for one in example.build().repositories}
+    rows: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    for name, planted in example.TRUTH.items():
+        for check, what, outcome, _ in planted:
+            rows[outcome].append((check, subjects[name], what))
+    return rows
+
+
+def told_on_github(results: list[Result]) -> list[tuple[str, str, str]]:
+    """The same of results; the whole subject where its shape is none that the check has."""
+    rows = []
+    for r in results:
+        match = re.fullmatch(rf"(github:repository:\d+):{GITHUB.get(r.check, '(?!)')}", r.subject)
+        rows.append((r.check, match[1], match[2]) if match else (r.check, r.subject, r.outcome.value))
+    return rows
+
+
+def test_exactly_what_is_planted_on_github_fails_and_nothing_is_unknown(github: list[Result]) -> None:
+    planted = planted_on_github()
+    assert set(planted) == {"fail", "pass"}
+    assert {check for check, _, _ in planted["fail"]} == set(GITHUB)
+    unclean = [r for r in github if r.outcome.value not in CLEAN]
+    assert sorted(told_on_github(unclean)) == sorted(planted["fail"])
+    assert {r.outcome.value for r in unclean} == {"fail"}
+
+
+def test_what_a_declared_emergency_covers_on_github_passes_as_such(github: list[Result]) -> None:
+    excused = [r for r in github if r.outcome == "pass" and r.change_class == "emergency"]
+    lapses = [r for r in excused if r.check == "protection-lapse"]
+    assert told_on_github(lapses) == planted_on_github()["pass"]
+    # The push inside that lapse is the only other thing that an emergency covers.
+    pushes = [r for r in excused if r.check != "protection-lapse"]
+    assert [(r.check, r.subject.partition(":updates@")[0]) for r in pushes] == [
+        ("direct-push", lapses[0].subject.partition(":lapse@")[0])
+    ]
 
 
 def test_one_person_at_the_console_with_forty_writes_is_one_finding(month: list[Result], truth: Truth) -> None:
@@ -189,6 +248,21 @@ def test_a_second_sweep_reads_nothing_anew_and_opens_nothing(swept: Installation
     assert (ran.json["findings"]["opened"], ran.json["findings"]["resolved"]) == ([], [])
     after = swept.findings()
     assert {i: f.state for i, f in after.items()} == {i: f.state for i, f in before.items()}
+
+
+def test_a_second_sweep_finds_nothing_new_on_github_and_keeps_what_is_open(
+    swept: Installation, github: list[Result]
+) -> None:
+    def unclean(results: list[Result]) -> set[tuple[str, str, str]]:
+        return {(r.check, r.subject, r.outcome.value) for r in results if r.outcome.value not in CLEAN}
+
+    first, second = unclean(github), unclean([r for r in swept.results(1) if is_github(r)])
+    # Settings are read whole each time. How far back history is judged again hangs on the day that it is swept.
+    settings = {row for row in first if row[0] in ("branch-protection", "environment-protection")}
+    assert settings <= second <= first
+    found = [f for f in swept.findings().values() if f.subject.startswith("github:")]
+    assert sorted((f.check, f.subject) for f in found) == sorted((check, subject) for check, subject, _ in first)
+    assert all(f.is_open for f in found)
 
 
 def test_sessions_with_open_findings_are_judged_again(swept: Installation) -> None:
