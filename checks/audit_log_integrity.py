@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from monitor.expected.models import AuditLogs, AwsAuditLogs, Production
-from monitor.facts.audit_log import ChainProblem, LogChain, LogStore, LogTrail, TrailList
+from monitor.facts.audit_log import ChainProblem, LogChain, LogTrail, TrailList
 from monitor.facts.change import ChangeSession
-from monitor.model import Check, EvidenceRef, Expectation, Outcome, Result, Severity, Sweep, Unknown
+from monitor.model import Check, Expectation, Outcome, Result, Severity, Sweep, Unknown, cited
 
 ID = "audit-log-integrity"
 SHOWN = 20
@@ -80,7 +80,7 @@ def _trail_result(account: str, where: Production, expected: AwsAuditLogs | None
         expected={} if expected is None else expected.model_dump(mode="json"),
         observed={"trails": [{"name": n, "wrong": w, "unknown": [why for why, _ in d]} for n, w, d in judged[:SHOWN]]},
         remedy=_remedy(outcome, "set the trail as declared, or declare the trail that is meant, in audit_logs", doubts),
-        evidence=_cited([*lists, *trails, *(trail.store for trail in trails if trail.store)]),
+        evidence=cited(*lists, *trails, *(trail.store for trail in trails if trail.store)),
     )
 
 
@@ -160,7 +160,7 @@ def _chain_result(scope: str, chains: list[LogChain]) -> Result:
         remedy=_remedy(
             outcome, "treat the log of this time as untrusted; find out who could write to the bucket", doubts
         ),
-        evidence=_cited(chains),
+        evidence=cited(*chains),
     )
 
 
@@ -201,11 +201,6 @@ def _remedy(outcome: Outcome, mend: str, doubts: Iterable[tuple[str, str]] = ())
     if outcome is Outcome.UNKNOWN:
         return grants or "see the coverage of this scope, and sweep again"
     return mend if outcome is Outcome.FAIL else ""
-
-
-def _cited(sources: Iterable[TrailList | LogTrail | LogStore | LogChain]) -> tuple[EvidenceRef, ...]:
-    found = {ref for source in sources for ref in source.evidence}
-    return tuple(sorted(found, key=lambda ref: (ref.kind, ref.name, ref.sha256)))
 
 
 CHECK = Check(

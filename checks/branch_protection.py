@@ -17,7 +17,7 @@ from monitor.facts.population import Missing, missing, one_each
 from monitor.facts.protection import DEMANDS, BypassActor, StatusCheck
 from monitor.facts.repository import Repository, RepositoryList
 from monitor.facts.weighing import MET, UNKNOWN, Held, of_branch, weigh
-from monitor.model import Check, EvidenceRef, Expectation, Outcome, Result, Severity, Sweep, Unknown
+from monitor.model import Check, Expectation, Outcome, Result, Severity, Sweep, Unknown, cited
 
 ID = "branch-protection"
 ADMINS = ("organisation-admin", "enterprise-owner", "role:admin")
@@ -143,7 +143,7 @@ def _branch(repository: Repository, branch: str, wanted: BranchExpectation) -> R
             Outcome.FAIL: "set the rule as expected, or change the expectation by review",
             Outcome.UNKNOWN: grants,
         }.get(outcome, ""),
-        evidence=_cited(repository, *rules),
+        evidence=cited(repository, *rules),
     )
 
 
@@ -215,7 +215,7 @@ def _aside(repository: Repository, reason: str, *more: str) -> Result:
         outcome=Outcome.NOT_APPLICABLE,
         severity=Severity.LOW,
         reason=f"{repository.name}: {reason}",
-        evidence=_cited(repository),
+        evidence=cited(repository),
     )
 
 
@@ -228,13 +228,8 @@ def _unknown(subject: str, scope: str, reason: str, lost: Unknown, source: Repos
         severity=Severity.HIGH,
         reason=reason,
         remedy=lost.grant or "see the coverage of this scope, and sweep again",
-        evidence=_cited(source),
+        evidence=cited(source),
     )
-
-
-def _cited(*sources: Any) -> tuple[EvidenceRef, ...]:
-    found = {ref for source in sources for ref in source.evidence}
-    return tuple(sorted(found, key=lambda ref: (ref.kind, ref.name, ref.sha256)))
 
 
 CHECK = Check(

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from monitor.expected.models import EmergencyChange, RepositoryExpectation, branch_expectation
 from monitor.facts.protection import BranchUpdate
 from monitor.facts.repository import HistoryCoverage, Repository
-from monitor.model import ChangeClass, Check, EvidenceRef, Expectation, Outcome, Result, Severity, Sweep, Unknown
+from monitor.model import ChangeClass, Check, Expectation, Outcome, Result, Severity, Sweep, Unknown, cited
 
 ID = "direct-push"
 SHOWN = 50
@@ -101,7 +101,7 @@ def _result(
                 sorted({u.change_requests.grant for u, _ in worst if isinstance(u.change_requests, Unknown)})
             ),
         }.get(outcome, ""),
-        evidence=_cited(group),
+        evidence=cited(*group),
     )
 
 
@@ -137,10 +137,6 @@ def _judged(update: BranchUpdate) -> tuple[Outcome, str]:
 
 def _emergency(repository: Repository, update: BranchUpdate, expect: PushExpectations) -> bool:
     return any(one.frees(repository.name) and one.covers(update.at) for one in expect.emergency_changes)
-
-
-def _cited(group: Iterable[BranchUpdate]) -> tuple[EvidenceRef, ...]:
-    return tuple(sorted({ref for u in group for ref in u.evidence}, key=lambda ref: (ref.kind, ref.name, ref.sha256)))
 
 
 CHECK = Check(

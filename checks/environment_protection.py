@@ -20,7 +20,7 @@ from monitor.expected.models import (
 from monitor.facts.globs import covers
 from monitor.facts.population import Missing, missing, one_each
 from monitor.facts.repository import Environment, EnvironmentChange, Repository, RepositoryList
-from monitor.model import Check, EvidenceRef, Expectation, Outcome, Result, Severity, Sweep, Unknown
+from monitor.model import Check, Expectation, Outcome, Result, Severity, Sweep, Unknown, cited
 
 ID = "environment-protection"
 SHOWN = 50
@@ -128,7 +128,7 @@ def _environment(repository: Repository, one: Environment, wanted: EnvironmentEx
             Outcome.FAIL: "set the environment as expected, or change the expectation by review",
             Outcome.UNKNOWN: grants,
         }.get(outcome, ""),
-        evidence=_cited(repository, one),
+        evidence=cited(repository, one),
     )
 
 
@@ -227,7 +227,7 @@ def _edited(subject: str, group: list[EnvironmentChange]) -> Result:
             "count": len(group),
         },
         remedy="see that its rules are as expected, and what was deployed meanwhile" if loud else "",
-        evidence=_cited(*group),
+        evidence=cited(*group),
     )
 
 
@@ -251,7 +251,7 @@ def _aside(repository: Repository, reason: str, *more: str) -> Result:
         outcome=Outcome.NOT_APPLICABLE,
         severity=Severity.LOW,
         reason=reason,
-        evidence=_cited(repository),
+        evidence=cited(repository),
     )
 
 
@@ -264,7 +264,7 @@ def _unknown(subject: str, scope: str, reason: str, lost: Unknown, source: Repos
         severity=Severity.HIGH,
         reason=reason,
         remedy=lost.grant or "see the coverage of this scope, and sweep again",
-        evidence=_cited(source),
+        evidence=cited(source),
     )
 
 
@@ -276,11 +276,6 @@ def _shown(value: Any) -> Any:
     if isinstance(value, Unknown):
         return {"unknown": value.reason}
     return list(value) if isinstance(value, tuple) else value
-
-
-def _cited(*sources: Any) -> tuple[EvidenceRef, ...]:
-    found = {ref for source in sources for ref in source.evidence}
-    return tuple(sorted(found, key=lambda ref: (ref.kind, ref.name, ref.sha256)))
 
 
 CHECK = Check(

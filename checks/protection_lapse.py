@@ -27,7 +27,6 @@ from monitor.facts.repository import HistoryCoverage, Repository
 from monitor.model import (
     ChangeClass,
     Check,
-    EvidenceRef,
     Expectation,
     Outcome,
     Result,
@@ -35,6 +34,7 @@ from monitor.model import (
     Sweep,
     Unknown,
     Window,
+    cited,
 )
 
 ID = "protection-lapse"
@@ -146,7 +146,7 @@ def _lapse(repository: Repository, one: Lapse, tail: str, found: _Found, expect:
         remedy=""
         if emergency
         else "review what landed meanwhile; declare the emergency if it was one; see that protection is on",
-        evidence=_cited([*one.edits, *landed]),
+        evidence=cited(*one.edits, *landed),
     )
 
 
@@ -200,7 +200,7 @@ def _bypasses(
             remedy=""
             if permitted or excused
             else "review what was pushed; take the right to pass by away, or declare the emergency",
-            evidence=_cited(group),
+            evidence=cited(*group),
         )
 
 
@@ -230,8 +230,9 @@ def _history(repository: Repository, branch: str, found: _Found, sweep: Sweep) -
     for kind in ("changes", "bypasses"):
         shown = [c for c in mine if kind in c.shows and c.source != "samples"]
         shown = [c for c in shown if not (kind == "changes" and classic and c.source != "audit-log")]
-        spans = [c.window for c in shown if c.window]
-        if not spans or not tiled(spans, whole):
+        spans = [c.window for c in shown if c.window and c.unknown is None]
+        holes = [c for c in shown if c.source == "ruleset-history" and c.window is None]
+        if holes or not spans or not tiled(spans, whole):
             lost = [c.unknown for c in shown if isinstance(c.unknown, Unknown)]
             lacking.append(f"{kind} were not covered" + (f" ({lost[0].reason})" if lost else ""))
             grants += [one.grant for one in lost if one.grant]
@@ -244,7 +245,7 @@ def _history(repository: Repository, branch: str, found: _Found, sweep: Sweep) -
         reason=f"{branch} of {repository.name}: "
         + ("; ".join(lacking) or "every edit and every bypass would have been seen"),
         expected={"window": f"{whole.start.isoformat()}/{whole.end.isoformat()}"},
-        observed={"sources": sorted({c.source for c in mine if c.window})},
+        observed={"sources": sorted({c.source for c in mine if c.window and c.unknown is None})},
         remedy="; ".join(dict.fromkeys(grants)),
     )
 
@@ -269,11 +270,6 @@ def _emergency(
         ),
         None,
     )
-
-
-def _cited(sources: Iterable[Any]) -> tuple[EvidenceRef, ...]:
-    found = {ref for source in sources for ref in source.evidence}
-    return tuple(sorted(found, key=lambda ref: (ref.kind, ref.name, ref.sha256)))
 
 
 CHECK = Check(

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import pydantic
@@ -74,6 +74,20 @@ class EvidenceRef(msgspec.Struct, frozen=True):
     kind: str
     name: str
     sha256: str = ""
+
+
+class Cites(Protocol):
+    """Whatever says where it comes from."""
+
+    @property
+    def evidence(self) -> tuple[EvidenceRef, ...]:
+        """Return the references."""
+
+
+def cited(*sources: Cites) -> tuple[EvidenceRef, ...]:
+    """Return the references of all sources, each once, in one order whatever the order of the sources."""
+    found = {ref for source in sources for ref in source.evidence}
+    return tuple(sorted(found, key=lambda ref: (ref.kind, ref.name, ref.sha256)))
 
 
 class Capture(msgspec.Struct, frozen=True, kw_only=True):

@@ -60,9 +60,14 @@ def schema(
     Example: monitor config schema expected > config/schema/expected.json
     """
     from monitor.errors import ConfigError
+    from monitor.expected.schema import written
     from monitor.settings import schemas
 
     known = schemas()
     if name is not None and name not in known:
         raise ConfigError(f"no schema is called {name!r}", todo=f"choose from: {', '.join(sorted(known))}")
-    print_json(known[name] if name else known)
+    if name is None:
+        print_json(known)
+    else:
+        # The very bytes of the file: what it says is our own text, nothing of it comes from outside.
+        typer.echo(written(known[name]), nl=False)

@@ -26,8 +26,7 @@ def upgrade(config: ConfigDir = Path("config")) -> None:
     from monitor.store.migrate import upgrade as bring
 
     old, new = bring(configuration(config).settings.database)
-    say(
-        f"The database is at schema {new}."
-        if old == new
-        else f"The database went from schema {old or 'nothing'} to {new}."
-    )
+    if old is None:
+        say(f"The database was made, at schema {new}.")
+    else:
+        say(f"The database is at schema {new}." if old == new else f"The database went from schema {old} to {new}.")

@@ -96,8 +96,8 @@ class HistoryCoverage(msgspec.Struct, frozen=True, kw_only=True):
     """From which source the history of protection is known over which window (UTC), for one repository or organisation.
 
     `source`: audit-log, rule-suites, ruleset-history, activity or samples. `repository_id` 0: all of the organisation.
-    `shows` are the kinds of fact that it can show: changes, bypasses, updates. `window` None: it could not be read, and
-    `unknown` says why.
+    `shows` are the kinds of fact that it can show: changes, bypasses, updates. With `unknown`, the window was owed and is not
+    known, and why; without a window then, something inside what is otherwise known is not.
     """
 
     organisation: str

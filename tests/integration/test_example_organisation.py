@@ -257,9 +257,7 @@ def test_a_second_sweep_finds_nothing_new_on_github_and_keeps_what_is_open(
         return {(r.check, r.subject, r.outcome.value) for r in results if r.outcome.value not in CLEAN}
 
     first, second = unclean(github), unclean([r for r in swept.results(1) if is_github(r)])
-    # Settings are read whole each time. How far back history is judged again hangs on the day that it is swept.
-    settings = {row for row in first if row[0] in ("branch-protection", "environment-protection")}
-    assert settings <= second <= first
+    assert second == first
     found = [f for f in swept.findings().values() if f.subject.startswith("github:")]
     assert sorted((f.check, f.subject) for f in found) == sorted((check, subject) for check, subject, _ in first)
     assert all(f.is_open for f in found)

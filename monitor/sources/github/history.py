@@ -35,6 +35,8 @@ SOURCES = (AUDIT_LOG, RULE_SUITES, ACTIVITY)
 _KEPT = {AUDIT_LOG: timedelta(days=180), RULE_SUITES: timedelta(days=30), ACTIVITY: timedelta(days=3650)}
 _SHOWS = {AUDIT_LOG: ("changes",), RULE_SUITES: ("bypasses",), RULESET_HISTORY: ("changes",), ACTIVITY: ("updates",)}
 _PERIODS = (("hour", timedelta(hours=1)), ("day", timedelta(days=1)), ("week", timedelta(days=7)))
+OVERLAP = timedelta(hours=1)
+"""Before its mark, a source is asked again for so long: events arrive late, and each counts once by its id."""
 _AUDIT_PERMISSION = (
     "organization_administration:read (an app), or read:audit_log (an owner's token), on Enterprise Cloud"
 )
@@ -92,7 +94,8 @@ class HistoryReader:
             return True
         self.progress(f"reading {source.partition('.')[2]} of {self.organisation}", 0, 1)
         try:
-            self.found.facts += [fact for fact in ask(window) if window.start <= fact.at < window.end]
+            asked = Window(window.start - OVERLAP, window.end)
+            self.found.facts += [fact for fact in ask(asked) if asked.covers(fact.at)]
         except SourceError as failed:
             self._failed(source, window, [failed])
             return False
@@ -119,6 +122,7 @@ class HistoryReader:
                     grant="sweep more often",
                 )
             )
+            self._shown(source, lost, Unknown(reason, "sweep more often"))
             start = kept_from
         return Window(start, end) if start < end else None
 
@@ -193,6 +197,9 @@ class HistoryReader:
             for version in github_history.versions(answer.body)
         ]
         listed.sort(key=lambda version: (version.updated_at, version.id))
+        if not listed or listed[0].updated_at >= since:
+            lost = Unknown(f"{path}: the ruleset was made inside the window; what protected before it is not told")
+            self._shown(RULESET_HISTORY, None, lost, repository)
         before: ProtectionRule | None = None
         for number, version in enumerate(listed):
             following = listed[number + 1].updated_at if number + 1 < len(listed) else None
@@ -244,8 +251,8 @@ class HistoryReader:
                 f"/repos/{repository.name}/activity", scope=repository.scope, permission="contents:read", params=params
             ):
                 page = github_history.activity(answer.body, repository, answer.evidence)
-                found += [update for update in page if window.start <= update.at < window.end]
-                if page and min(update.at for update in page) < window.start:
+                found += [update for update in page if window.start - OVERLAP <= update.at < window.end]
+                if page and min(update.at for update in page) < window.start - OVERLAP:
                     break
             return [arrived(self.forge, self.entries, repository, update) for update in found]
         except SourceError as failed:
@@ -255,12 +262,20 @@ class HistoryReader:
         self.found.coverage.append(
             ScopeCoverage(scope=self.scope, source=source, status=CoverageStatus.COMPLETE, window=window)
         )
+        self._shown(source, window)
+
+    def _shown(
+        self, source: str, window: Window | None, unknown: Unknown | None = None, repository: Repository | None = None
+    ) -> None:
+        """Tell checks what of the history is known, or is not."""
         self.found.facts.append(
             HistoryCoverage(
                 organisation=self.organisation,
+                repository_id=repository.id if repository else 0,
                 source=source.partition(".")[2],
                 shows=_SHOWS[source],
                 window=window,
+                unknown=unknown,
             )
         )
 
@@ -281,12 +296,4 @@ class HistoryReader:
                 gaps=tuple(dict.fromkeys(failed.what for failed in failures)),
             )
         )
-        self.found.facts.append(
-            HistoryCoverage(
-                organisation=self.organisation,
-                repository_id=repository.id if repository else 0,
-                source=source.partition(".")[2],
-                shows=_SHOWS[source],
-                unknown=Unknown(first.what, grant),
-            )
-        )
+        self._shown(source, window, Unknown(first.what, grant), repository)

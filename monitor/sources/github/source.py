@@ -129,7 +129,7 @@ class GitHubSource:
             listing,
             *settings.repositories,
             *fresh,
-            *_recalled(memory, fresh, settings.repositories, request),
+            *_recalled(memory, fresh, settings.repositories, self._end(request)),
         ]
         whole.coverage += [*settings.coverage, *history.coverage]
         whole.marks |= history.marks
@@ -231,18 +231,27 @@ def _subject(fact: Any, organisation: str) -> str:
     return f"github:repository:{fact.repository_id}" if fact.repository_id else f"github:organisation:{organisation}"
 
 
-def _recalled(memory: Memory, fresh: Sequence[Any], repositories: Sequence[Repository], request: Request) -> list[Any]:
-    """Return earlier edits of protection and, for the repositories that they concern, what moved branches since."""
+def _recalled(memory: Memory, fresh: Sequence[Any], repositories: Sequence[Repository], until: datetime) -> list[Any]:
+    """Return earlier edits, bypasses and pushes, to be judged again; and what else moved a branch while protection was edited."""
     new = {(type(fact), fact.id) for fact in fresh if type(fact) in _KINDS}
-    since = request.at - RECALL
-    changes = [_read(ProtectionChange, kept) for kept in memory.remembered("github.change", None, since)]
-    changes = [change for change in changes if (ProtectionChange, change.id) not in new]
-    edited = [fact for fact in fresh if isinstance(fact, ProtectionChange)] + changes
     mine = {one.id for one in repositories}
-    found: list[Any] = [change for change in changes if not change.repository_id or change.repository_id in mine]
-    for number in sorted({change.repository_id for change in edited if change.repository_id in mine}):
-        first = min(change.not_before or change.at for change in edited if change.repository_id == number)
-        for kind in (BranchUpdate, ProtectionBypass):
-            kept = memory.remembered(_KINDS[kind], f"github:repository:{number}", first)
-            found += [fact for fact in (_read(kind, one) for one in kept) if (kind, fact.id) not in new]
-    return found
+
+    def kept(kind: type[Any]) -> list[Any]:
+        found = [_read(kind, one) for one in memory.remembered(_KINDS[kind], None, until - RECALL)]
+        return [
+            one for one in found if (kind, one.id) not in new and (not one.repository_id or one.repository_id in mine)
+        ]
+
+    changes = kept(ProtectionChange)
+    first: dict[int, datetime] = {}
+    for change in (*(fact for fact in fresh if isinstance(fact, ProtectionChange)), *changes):
+        start = change.not_before or change.at
+        first[change.repository_id] = min(first.get(change.repository_id, start), start)
+    updates = [
+        update
+        for update in kept(BranchUpdate)
+        # A merge passes by itself: it matters only as what landed while protection was off.
+        if update.kind not in ("merge", "merge-queue")
+        or update.at >= min(first.get(update.repository_id, until), first.get(0, until))
+    ]
+    return [*changes, *kept(ProtectionBypass), *updates]
