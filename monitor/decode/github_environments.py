@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitor.decode.github_wire import count, dig, integer, listing, loaded, mapping, number, objects, switch, text
+from monitor.decode.github_wire import count, dig, listing, loaded, mapping, number, objects, switch, text
 from monitor.errors import Malformed
 from monitor.facts.repository import Environment, Reviewer
 from monitor.model import EvidenceRef, Unknown
@@ -23,11 +23,6 @@ def environments(body: bytes, evidence: tuple[EvidenceRef, ...]) -> tuple[Enviro
     """
     page = mapping(loaded(body, "environments"), "environments")
     return tuple(environment(one, evidence) for one in listing(page.get("environments"), "the list of environments"))
-
-
-def total(body: bytes) -> int | None:
-    """Return how many there are in all; None where it is not said. Raises Malformed if it is no JSON."""
-    return integer(dig(loaded(body, "environments"), "total_count"))
 
 
 def environment(found: Any, evidence: tuple[EvidenceRef, ...]) -> Environment:

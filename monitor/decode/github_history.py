@@ -28,7 +28,7 @@ from monitor.facts.repository import Repository
 from monitor.model import EvidenceRef, Unknown
 
 __all__ = [
-    "Version", "activity", "changes", "compared", "first_parents", "pulls", "sampled", "suite_updates", "suites",
+    "Version", "activity", "changes", "compared", "first_parents", "pulls", "sampled", "suites",
     "version_state", "versions",
 ]  # fmt: skip
 
@@ -146,15 +146,6 @@ def suites(body: bytes, organisation: str, evidence: Evidence = ()) -> tuple[Pro
         )
         for entry, branch in _suites(body)
         if entry["result"] == "bypass"
-    )
-
-
-def suite_updates(body: bytes, organisation: str, evidence: Evidence = ()) -> tuple[BranchUpdate, ...]:
-    """Return the moves of branches on a page of `GET …/rule-suites`; what failed was refused and moved nothing."""
-    return tuple(
-        BranchUpdate(**_place(entry, organisation), branch=branch, evidence=evidence)
-        for entry, branch in _suites(body)
-        if entry["result"] != "fail"
     )
 
 

@@ -12,14 +12,14 @@ from typing import Any
 
 from monitor.decode.github_classic import classic
 from monitor.decode.github_demands import REVIEW, gated, reviews, status_checks
-from monitor.decode.github_ruleset_conditions import applies_to_repository, targets
+from monitor.decode.github_ruleset_conditions import targets
 from monitor.decode.github_wire import dig, listing, loaded, mapping, number, objects, switch, text
 from monitor.errors import Malformed
 from monitor.facts.protection import DEMANDS, BypassActor, Demands, ProtectionRule, Targets
 from monitor.model import EvidenceRef, Unknown
 
 __all__ = [
-    "KINDS", "REVIEW", "applies_to_repository", "bypass", "classic", "demands", "effective", "ruleset", "ruleset_of", "targets",
+    "KINDS", "REVIEW", "bypass", "classic", "demands", "effective", "ruleset", "ruleset_of", "targets",
 ]  # fmt: skip
 KINDS = {
     "repository": "repository-ruleset",

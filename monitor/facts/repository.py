@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -58,8 +57,6 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
     visibility: str = ""
     created_at: datetime | None = None
     pushed_at: datetime | None = None
-    properties: Any = Unknown("not read")
-    """The organisation's own properties of it by name, or Unknown."""
     branches: tuple[str, ...] | Unknown = ()
     rules: tuple[ProtectionRule, ...] | Unknown = ()
     environments: tuple[Environment, ...] | Unknown = ()

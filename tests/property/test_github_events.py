@@ -248,7 +248,6 @@ def test_any_bytes_raise_nothing_but_malformed(raw):
         github_history.pulls,
         lambda page: github_history.version_state(page, ()),
         lambda page: github_history.suites(page, ORG, ()),
-        lambda page: github_history.suite_updates(page, ORG, ()),
         lambda page: github_history.activity(page, SAMPLE, ()),
     ]
     for read in readers:
@@ -262,7 +261,6 @@ def test_any_bytes_raise_nothing_but_malformed(raw):
 def test_mangled_pages_raise_nothing_but_malformed_and_what_is_told_can_be_stored(suites, moves):
     for read, page in (
         (lambda page: github_history.suites(page, ORG, ()), suites[1]),
-        (lambda page: github_history.suite_updates(page, ORG, ()), suites[1]),
         (lambda page: github_history.activity(page, SAMPLE, ()), moves[1]),
     ):
         try:

@@ -190,12 +190,14 @@ def test_a_mangled_answer_never_tells_of_more_protection(data: st.DataObject) ->
     decode, document = ANSWERS[name]
     before = decode(raw(document))
     changed = document
+    first: dict[tuple[Any, ...], Any] = {}
     for _ in range(data.draw(st.integers(1, 3))):
         spots = [path for path in paths(changed) if not (OPTIONAL & set(path))]
         if not spots:
             break
         path, value = data.draw(st.sampled_from(spots)), data.draw(OTHER)
-        if value is GONE or not alike(at(changed, path), value):
+        # Two steps, as 42 to '' to 1, would else make another answer of the same type, and a true one.
+        if value is GONE or not alike(first.setdefault(path, at(changed, path)), value):
             changed = mangled(changed, path, value)
     after = read(decode, changed)
     if after is not None:
@@ -226,7 +228,6 @@ BODIES: tuple[Callable[[bytes], Any], ...] = (
     of_effective,
     lambda body: github_graphql.repository_page(body, ORGANISATION, AT, (), admin=True),
     lambda body: github_environments.environments(body, ()),
-    github_environments.total,
     github_environments.branch_policies,
     github_environments.custom_rules,
 )
@@ -251,16 +252,6 @@ def test_any_value_anywhere_gives_facts_or_malformed(data: st.DataObject, value:
     ):
         path = data.draw(st.sampled_from(sorted(paths(document), key=str)))
         read(decode, mangled(document, path, value))
-
-
-@given(st.one_of(st.none(), VALUES, st.dictionaries(st.sampled_from(
-    ["ref_name", "repository_name", "repository_id", "repository_property", "organization_id"]), VALUES)))  # fmt: skip
-def test_any_conditions_have_an_answer(conditions: Any) -> None:
-    page = github_graphql.repositories_page(
-        raw(samples.repositories(samples.repository())), ORGANISATION, AT, (), admin=True
-    )
-    answer = github_rules.applies_to_repository(conditions, page.nodes[0].repository)
-    assert isinstance(answer, bool | Unknown)
 
 
 def test_no_loss_makes_an_environment_safer() -> None:

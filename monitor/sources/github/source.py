@@ -154,9 +154,7 @@ def _bare(repository: Repository) -> Repository:
     places = repository.environments
     if isinstance(places, tuple):
         places = tuple(msgspec.structs.replace(one, evidence=()) for one in sorted(places, key=lambda one: one.name))
-    return msgspec.structs.replace(
-        repository, at=_EPOCH, pushed_at=None, properties=None, rules=rules, environments=places, evidence=()
-    )
+    return msgspec.structs.replace(repository, at=_EPOCH, pushed_at=None, rules=rules, environments=places, evidence=())
 
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

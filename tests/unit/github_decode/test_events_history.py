@@ -13,7 +13,6 @@ from monitor.decode.github_history import (
     compared,
     pulls,
     sampled,
-    suite_updates,
     suites,
     version_state,
     versions,
@@ -221,12 +220,6 @@ def test_only_suites_that_passed_a_rule_by_are_bypasses():
     assert (found.id, found.branch, found.before, found.after) == ("rule-suite:21", "main", BEFORE, AFTER)
     assert (found.organisation, found.repository_id, found.repository, found.at) == (ORG, REPO_ID, REPO, AT)
     assert (found.actor.name, found.actor.id, found.evidence) == ("maria-example", 501, PROOF)
-
-
-def test_every_suite_of_a_branch_that_was_not_refused_is_a_move():
-    page = [suite(), suite(id=22, result="pass"), suite(id=23, result="fail"), suite(id=24, ref="refs/tags/v1")]
-
-    assert [found.id for found in suite_updates(body(page), ORG, PROOF)] == ["rule-suite:21", "rule-suite:22"]
 
 
 @pytest.mark.parametrize("name", ["id", "ref", "repository_id", "pushed_at", "result"])

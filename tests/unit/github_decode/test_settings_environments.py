@@ -103,14 +103,6 @@ def test_what_is_no_list_of_environments_is_malformed(answer: Any) -> None:
         github_environments.environments(raw(answer), ())
 
 
-def test_the_total_is_told_if_it_is_a_number() -> None:
-    assert github_environments.total(raw(samples.environments())) == 0
-    for value in (None, True, "3", -1):
-        assert github_environments.total(raw({"total_count": value})) is None
-    with pytest.raises(Malformed):
-        github_environments.total(b"")
-
-
 def test_patterns_of_tags_are_marked() -> None:
     assert github_environments.branch_policies(raw(POLICIES)) == ("release/*", "tag:v*")
     assert github_environments.branch_policies(raw({"branch_policies": [{"name": "main"}]})) == ("main",)

@@ -9,10 +9,9 @@ import pytest
 from monitor.decode import github_rules
 from monitor.errors import Malformed
 from monitor.facts.protection import DEMANDS, BypassActor, Demands, ProtectionRule, StatusCheck, Targets
-from monitor.facts.repository import Repository
 from monitor.model import Unknown
 from tests.unit.github_decode import samples
-from tests.unit.github_decode.samples import AT, EVIDENCE, actor, raw
+from tests.unit.github_decode.samples import EVIDENCE, actor, raw
 
 CHECKS = (StatusCheck("build", 15368), StatusCheck("lint"))
 ALL = Demands(
@@ -292,80 +291,3 @@ class TestEffective:
     def test_that_cannot_be_read_is_malformed(self, answer: Any) -> None:
         with pytest.raises(Malformed):
             github_rules.effective(raw(answer), "main", ())
-
-
-NOT_READ = Unknown("not read")
-
-
-def holds(conditions: Any, name: str = "payments", properties: Any = NOT_READ) -> bool | Unknown:
-    repository = Repository(
-        organisation="example-org", id=1042, name=f"example-org/{name}", at=AT, properties=properties
-    )
-    return github_rules.applies_to_repository(conditions, repository)
-
-
-def names(include: Any, exclude: Any = ()) -> dict[str, Any]:
-    return {
-        "ref_name": {"include": ["~ALL"], "exclude": []},
-        "repository_name": {"include": include, "exclude": [*exclude]},
-    }
-
-
-def prop(name: str, *values: str, **more: Any) -> dict[str, Any]:
-    return {"name": name, "property_values": [*values], **more}
-
-
-class TestRepositoriesOfARuleset:
-    def test_are_chosen_by_name(self) -> None:
-        assert holds(names(["pay*"])) is True
-        assert holds(names(["~ALL"])) is True
-        assert holds(names(["ledger"])) is False
-        assert holds(names([])) is False
-
-    def test_that_are_excluded_are_not_chosen(self) -> None:
-        assert holds(names(["~ALL"], ["pay*"])) is False
-        assert holds(names(["~ALL"], ["ledger"])) is True
-
-    def test_are_a_matter_of_case_that_is_not_documented(self) -> None:
-        assert isinstance(holds(names(["PAY*"])), Unknown)
-        assert isinstance(holds(names(["~ALL"], ["PAY*"])), Unknown)
-
-    def test_are_chosen_by_id(self) -> None:
-        assert holds({"repository_id": {"repository_ids": [7, 1042]}}) is True
-        assert holds({"repository_id": {"repository_ids": []}}) is False
-
-    def test_are_chosen_by_properties_all_of_which_must_match(self) -> None:
-        wanted = {"include": [prop("tier", "one", "two"), prop("pci", "true", source="custom")], "exclude": []}
-        assert holds({"repository_property": wanted}, properties={"tier": "one", "pci": "true"}) is True
-        assert holds({"repository_property": wanted}, properties={"tier": ["zero", "two"], "pci": "true"}) is True
-        assert holds({"repository_property": wanted}, properties={"tier": "one"}) is False
-
-    def test_are_not_chosen_if_any_excluded_property_matches(self) -> None:
-        wanted = {"include": [prop("tier", "one")], "exclude": [prop("kind", "sandbox"), prop("kind", "demo")]}
-        assert holds({"repository_property": wanted}, properties={"tier": "one", "kind": "demo"}) is False
-        assert holds({"repository_property": wanted}, properties={"tier": "one", "kind": None}) is True
-
-    def test_are_unknown_where_properties_were_not_read(self) -> None:
-        assert isinstance(holds({"repository_property": {"include": [prop("tier", "one")], "exclude": []}}), Unknown)
-
-    def test_are_unknown_by_a_property_of_the_forge(self) -> None:
-        wanted = {"include": [prop("visibility", "private", source="system")], "exclude": []}
-        assert isinstance(holds({"repository_property": wanted}, properties={}), Unknown)
-
-    @pytest.mark.parametrize(
-        "conditions",
-        [
-            None,
-            {},
-            {"ref_name": {"include": ["~ALL"], "exclude": []}},
-            {"repository_name": None},
-            {"repository_name": {"include": ["~ALL"]}},
-            {"repository_name": {"include": ["~ALL", 3], "exclude": []}},
-            {"repository_name": {"include": [], "exclude": ["x"]}},
-            {"repository_id": {"repository_ids": [True]}},
-            {"repository_property": {"include": [prop("tier", "one")]}},
-            {"organization_name": {"include": ["~ALL"], "exclude": []}, **names(["~ALL"])},
-        ],
-    )
-    def test_are_unknown_where_the_conditions_cannot_be_read(self, conditions: Any) -> None:
-        assert isinstance(holds(conditions, properties={"tier": "one"}), Unknown)
