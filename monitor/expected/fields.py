@@ -161,6 +161,12 @@ ActionPattern = Annotated[
     _pattern(r"^[a-z0-9]+([.-][a-z0-9]+)*:[A-Za-z0-9_.*?-]+$", "ecs:UpdateService"),
 ]
 """An anchored pattern of actions, `service:Name`."""
+RightPattern = Annotated[
+    str,
+    shaped(r"[A-Za-z0-9*?.:_-]{1,256}", "is not an action; write service:Name as ecs:Update*, or a permission of GCP"),
+    _pattern(r"^[A-Za-z0-9*?.:_-]{1,256}$", "ecs:Update*"),
+]
+"""A pattern of what policies grant: an action of AWS, without case, or a permission of GCP."""
 ServiceName = Annotated[
     str,
     shaped(

@@ -7,7 +7,17 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from monitor.expected.fields import ActionPattern, Id, PrincipalPattern, ServiceName, SubjectPattern, Text, shown
+from monitor.expected.fields import (
+    AccountId,
+    ActionPattern,
+    Id,
+    PrincipalPattern,
+    RightPattern,
+    ServiceName,
+    SubjectPattern,
+    Text,
+    shown,
+)
 from monitor.expected.patterns import any_matches, matches, subject_matches
 from monitor.model import Expectation
 
@@ -103,6 +113,20 @@ def _unwrapped(value: object) -> object:
     return proof.token or proof.session
 
 
+class Allowance(Expectation):
+    """What an identity may do although it would alarm elsewhere, and why."""
+
+    actions: tuple[RightPattern, ...] = Field(
+        min_length=1, description="Actions (ecs:Update*) or permissions (run.services.update); '*' stands for anything"
+    )
+    resources: tuple[Text, ...] = Field(
+        default=("*",),
+        min_length=1,
+        description="Patterns of ARNs or resource names where it may; '*' stands for anything, ':' and '/' too",
+    )
+    reason: Text = Field(description="What it needs that for")
+
+
 class DeployIdentity(Expectation):
     """An identity that the pipeline uses, and the proof that a session of it came from the pipeline."""
 
@@ -110,6 +134,13 @@ class DeployIdentity(Expectation):
     principals: Principals
     proof: Annotated[TokenProof | SessionProof, BeforeValidator(_unwrapped, json_schema_input_type=Proof)] = Field(
         description="What shows that a session really came from the pipeline"
+    )
+    assumable_by: tuple[Text, ...] = Field(
+        default=(),
+        description="Who else may become it: patterns of ARNs, names of services, or members as GCP writes them",
+    )
+    allows: tuple[Allowance, ...] | None = Field(
+        default=None, description="What it may do; without it, only what would alarm anywhere is judged"
     )
 
     def matches(self, principals: Iterable[str]) -> bool:
@@ -146,3 +177,21 @@ class BreakGlass(Expectation):
     def matches(self, principals: Iterable[str]) -> bool:
         """Return whether any of the principals is this identity."""
         return any_matches(self.principals, tuple(principals))
+
+
+class IdentityRules(Expectation):
+    """What holds for every deploy identity."""
+
+    unused_after_days: int = Field(
+        default=90, strict=True, ge=1, le=400, description="Days after which a right that was not used is too much"
+    )
+    key_max_days: int = Field(
+        default=90, strict=True, ge=1, le=3650, description="Days after which a long-lived key is too old anywhere"
+    )
+    trusted_accounts: tuple[AccountId, ...] = Field(
+        default=(), description="Accounts of others whose identities may be trusted, with an external id"
+    )
+    may_keep: tuple[Text, ...] = Field(
+        default=(),
+        description="Names of secrets on the forge that may look like cloud keys: patterns, '*' for anything",
+    )

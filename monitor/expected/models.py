@@ -6,7 +6,15 @@ from pydantic import Field
 
 from monitor.expected.audit_logs import AuditLogs, AwsAuditLogs, ExpectedTrail
 from monitor.expected.changes import EmergencyChange, StandardChange
-from monitor.expected.identities import BreakGlass, DeployIdentity, SessionProof, TokenProof, TrustedService
+from monitor.expected.identities import (
+    Allowance,
+    BreakGlass,
+    DeployIdentity,
+    IdentityRules,
+    SessionProof,
+    TokenProof,
+    TrustedService,
+)
 from monitor.expected.production import AwsAccount, AwsEstate, GitHubEstate, Production
 from monitor.expected.repositories import (
     AllowedBypass,
@@ -20,6 +28,7 @@ from monitor.expected.repositories import (
 from monitor.model import Expectation
 
 __all__ = [
+    "Allowance",
     "AllowedBypass",
     "AuditLogs",
     "AwsAccount",
@@ -32,6 +41,7 @@ __all__ = [
     "EnvironmentExpectation",
     "ExpectedTrail",
     "GitHubEstate",
+    "IdentityRules",
     "Production",
     "RepositoryExpectation",
     "RequiredCheck",
@@ -53,6 +63,9 @@ class Sections(Expectation):
     )
     deploy_identities: tuple[DeployIdentity, ...] = Field(
         default=(), description="Identities that the pipeline uses, with what proves that it was the pipeline"
+    )
+    identities: IdentityRules = Field(
+        default=IdentityRules(), description="What holds for every identity: ages, and whom to trust"
     )
     trusted_services: tuple[TrustedService, ...] = Field(
         default=(), description="Machines whose writes are part of their work and no changes"

@@ -58,7 +58,7 @@ def code_sha256() -> str:
     """Return a digest (hex) over the source of the checks and of everything that judges, so that a change of rule shows."""
     total = hashlib.sha256()
     package = Path(__file__).parent.parent
-    folders = [Path(checks.__path__[0]), *(package / room for room in ("decode", "expected", "facts"))]
+    folders = [Path(checks.__path__[0]), *(package / room for room in ("decode", "expected", "facts", "iam"))]
     for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
         total.update(f"{path.parent.name}/{path.name}\n".encode())
         total.update(hashlib.sha256(path.read_bytes()).digest())

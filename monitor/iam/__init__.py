@@ -1,0 +1,1 @@
+"""What identities can do in effect, and who can become them: policies, trust and escalation evaluated. Pure."""
