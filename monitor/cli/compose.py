@@ -64,7 +64,7 @@ def sources(config: Config, replay: Path | None) -> list[Source]:
         from monitor.cli.compose_github import github_source
 
         found.append(github_source(config, config.settings.github, estates.github, replay))
-    for name in ("aws", "github"):
+    for name in ("aws", "gcp", "github"):
         if (getattr(config.settings, name) is None) != (getattr(estates, name) is None):
             raise ConfigError(
                 f"`{name}` in monitor.yaml and `production.{name}` in expected state belong together: one is missing",
@@ -72,7 +72,7 @@ def sources(config: Config, replay: Path | None) -> list[Source]:
             )
     if not found:
         raise ConfigError(
-            "nothing is watched: there is neither `aws` nor `github` in monitor.yaml and in production of expected state",
+            "nothing is watched: there is none of `aws`, `gcp` and `github` in monitor.yaml and in production of expected state",
             todo="declare what to watch in both; config/ holds an example",
         )
     return found

@@ -12,7 +12,7 @@ from datetime import timedelta
 from monitor.expected.fields import shown
 from monitor.expected.mistakes import Path, did_you_mean
 from monitor.expected.models import Sections, SessionProof
-from monitor.expected.patterns import account_mistake, account_of, overlap, principal_mistake
+from monitor.expected.patterns import account_mistake, account_of, overlap, principal_mistake, project_of
 
 Wrong = tuple[Path, str]
 """A path in the data, and what is wrong there."""
@@ -27,10 +27,10 @@ _WITH_IDS = (*_WITH_PRINCIPALS, "emergency_changes")
 def between(data: Mapping[str, object]) -> Iterator[Wrong]:
     """Yield what is wrong between entries. `data` holds the sections as they were read, of any shape."""
     production = data.get("production")
-    if isinstance(production, dict) and production.get("aws") is None and production.get("github") is None:
+    if isinstance(production, dict) and all(production.get(name) is None for name in ("aws", "gcp", "github")):
         yield (
             ("production",),
-            "declares nothing, so that nothing is watched; write aws: with its accounts:, or github: with its organizations:",
+            "declares nothing, so that nothing is watched; write aws:, gcp: or github: with what there is to watch",
         )
     for section in _WITH_IDS:
         yield from _repeated(_texts(data.get(section), (section,), "id"), "the id")
@@ -40,6 +40,10 @@ def between(data: Mapping[str, object]) -> Iterator[Wrong]:
     yield from _repeated_trails(data)
     if accounts:
         yield from _undeclared(data, {account for _, account in accounts})
+    at = ("production", "gcp", "projects")
+    projects = list(_texts(_dig(data, *at), at, "id"))
+    yield from _repeated(projects, "the project")
+    yield from _undeclared_projects(data, {project for _, project in projects})
     yield from _unknown_identities(data)
     yield from _two_faced(data)
 
@@ -109,6 +113,16 @@ def _undeclared(data: Mapping[str, object], declared: set[str]) -> Iterator[Wron
     for path, account in _texts(_dig(data, *trails), trails, "account"):
         if not account_mistake(account) and account not in declared:
             yield path, f"{shown(account)} is an account {right}"
+
+
+def _undeclared_projects(data: Mapping[str, object], declared: set[str]) -> Iterator[Wrong]:
+    right = f"which is not in production.gcp.projects ({', '.join(sorted(declared)[:20])}); declare it there or mend the name"
+    for section in _WITH_PRINCIPALS:
+        for path, entry in _entries(data.get(section), (section,)):
+            for at, pattern in _listed(entry.get("principals"), (*path, "principals")):
+                project = project_of(pattern)
+                if project and project not in declared:
+                    yield at, f"{shown(pattern)} is of project {project}, {right}"
 
 
 def _unknown_identities(data: Mapping[str, object]) -> Iterator[Wrong]:

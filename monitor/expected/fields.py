@@ -128,6 +128,10 @@ Id = Annotated[
 """A name by which other sections, results and waivers refer to an entry."""
 AccountId = Annotated[str, _spelled(patterns.account_mistake), _pattern("^[0-9]{12}$", "111122223333")]
 """An AWS account number: 12 digits, as text."""
+ProjectId = Annotated[
+    str, _spelled(patterns.project_mistake), _pattern("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", "example-prod")
+]
+"""The id of a project of GCP."""
 Region = Annotated[str, _spelled(_region_mistake), _pattern(f"^{_REGION}$", "eu-west-1")]
 """A region's code."""
 OrganizationId = Annotated[
@@ -146,11 +150,12 @@ PrincipalPattern = Annotated[
     str,
     _spelled(patterns.principal_mistake),
     _pattern(
-        r"^arn:(aws|aws-cn|aws-us-gov):(iam|sts)::[0-9]{12}:((role|user|assumed-role|federated-user)/[!-~]+|root)$",
+        r"^(arn:(aws|aws-cn|aws-us-gov):(iam|sts)::[0-9]{12}:((role|user|assumed-role|federated-user)/[!-~]+|root)"
+        r"|[a-z0-9*?-]+@[a-z0-9-]+\.iam\.gserviceaccount\.com)$",
         "arn:aws:iam::111122223333:role/payments-deploy",
     ),
 ]
-"""An anchored pattern of role, user or session ARNs."""
+"""An anchored pattern of role, user or session ARNs, or of the e-mails of service accounts."""
 SubjectPattern = Annotated[
     str, _spelled(patterns.subject_mistake), Field(json_schema_extra={"minLength": 1, "maxLength": patterns.LONGEST})
 ]
@@ -161,6 +166,15 @@ ActionPattern = Annotated[
     _pattern(r"^[a-z0-9]+([.-][a-z0-9]+)*:[A-Za-z0-9_.*?-]+$", "ecs:UpdateService"),
 ]
 """An anchored pattern of actions, `service:Name`."""
+ServiceAccount = Annotated[
+    str,
+    shaped(
+        r"[a-z0-9-]+@[a-z0-9-]+\.iam\.gserviceaccount\.com",
+        "is not a service account; write it as reader@example-prod.iam.gserviceaccount.com",
+    ),
+    _pattern(r"^[a-z0-9-]+@[a-z0-9-]+\.iam\.gserviceaccount\.com$", "reader@example-prod.iam.gserviceaccount.com"),
+]
+"""The e-mail of a service account."""
 RightPattern = Annotated[
     str,
     shaped(r"[A-Za-z0-9*?.:_-]{1,256}", "is not an action; write service:Name as ecs:Update*, or a permission of GCP"),

@@ -15,7 +15,7 @@ from monitor.expected.identities import (
     TokenProof,
     TrustedService,
 )
-from monitor.expected.production import AwsAccount, AwsEstate, GitHubEstate, Production
+from monitor.expected.production import AwsAccount, AwsEstate, GcpEstate, GcpProject, GitHubEstate, Production
 from monitor.expected.repositories import (
     AllowedBypass,
     BranchExpectation,
@@ -40,6 +40,8 @@ __all__ = [
     "EmergencyChange",
     "EnvironmentExpectation",
     "ExpectedTrail",
+    "GcpEstate",
+    "GcpProject",
     "GitHubEstate",
     "IdentityRules",
     "Production",

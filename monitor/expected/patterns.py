@@ -108,6 +108,9 @@ def _same(mine: str, theirs: str) -> bool:
 
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
+_PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
+# https://docs.cloud.google.com/iam/docs/service-account-types
+_SERVICE_ACCOUNT = re.compile(r"[a-z0-9*?][a-z0-9*?-]*@([a-z][a-z0-9-]{4,28}[a-z0-9])\.iam\.gserviceaccount\.com")
 _SERVICE = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 _EVENT_NAME = re.compile(r"[A-Za-z0-9_.*?-]+")
 _WILD = frozenset("*?")
@@ -126,9 +129,29 @@ def account_mistake(text: str) -> str:
     return 'is not an account number; write 12 digits in quotes, as "111122223333"'
 
 
+def project_of(principal: str) -> str:
+    """Return the project of a service account's e-mail, or an empty text when it is no such e-mail."""
+    found = _SERVICE_ACCOUNT.fullmatch(principal)
+    return found[1] if found else ""
+
+
+def project_mistake(text: str) -> str:
+    """Return what is wrong with the id of a project of GCP and what would be right; empty when nothing is."""
+    # https://docs.cloud.google.com/resource-manager/docs/creating-managing-projects
+    if _PROJECT.fullmatch(text):
+        return ""
+    if text.isdigit():
+        return "is a project's number; write its id, as example-prod"
+    return "is not the id of a project; write 6 to 30 lower-case letters, digits and '-', beginning with a letter"
+
+
 def principal_mistake(text: str) -> str:
     """Return what is wrong with a pattern of principals and what would be right; empty when nothing is."""
     right = "as arn:aws:iam::111122223333:role/NAME"
+    if "@" in text and not text.startswith("arn:"):
+        if project_of(text):
+            return ""
+        return "is not the e-mail of a service account; write it as deploy@example-prod.iam.gserviceaccount.com"
     if len(text) > LONGEST:
         return f"is {len(text)} characters long; an ARN has at most {LONGEST}"
     if not all("!" <= c <= "~" for c in text):

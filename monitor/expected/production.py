@@ -6,7 +6,7 @@ from functools import cached_property
 
 from pydantic import Field
 
-from monitor.expected.fields import AccountId, OrganizationId, OrganizationName, Region, Text
+from monitor.expected.fields import AccountId, OrganizationId, OrganizationName, ProjectId, Region, Text
 from monitor.model import Expectation
 
 
@@ -43,10 +43,24 @@ class GitHubEstate(Expectation):
     )
 
 
+class GcpProject(Expectation):
+    """One project of Google Cloud."""
+
+    id: ProjectId = Field(description="The project's id, not its number")
+    name: Text = Field(description="What people call it; shown in every result")
+
+
+class GcpEstate(Expectation):
+    """What there is in Google Cloud."""
+
+    projects: tuple[GcpProject, ...] = Field(min_length=1, description="Production projects")
+
+
 class Production(Expectation):
     """What is production. A scope is `provider:account:region`, an account's scope `provider:account`."""
 
     aws: AwsEstate | None = Field(default=None, description="Accounts in AWS")
+    gcp: GcpEstate | None = Field(default=None, description="Projects in Google Cloud")
     github: GitHubEstate | None = Field(default=None, description="Organisations on GitHub")
 
     def accounts(self) -> tuple[str, ...]:
@@ -87,7 +101,10 @@ class Production(Expectation):
 
     @cached_property
     def _names(self) -> dict[tuple[str, str], str]:
-        return {("aws", account.id): account.name for account in (*self._watched, *self._production)}
+        projects = self.gcp.projects if self.gcp else ()
+        return {("aws", account.id): account.name for account in (*self._watched, *self._production)} | {
+            ("gcp", project.id): project.name for project in projects
+        }
 
 
 def _scopes(accounts: tuple[AwsAccount, ...]) -> tuple[str, ...]:

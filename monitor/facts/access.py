@@ -10,16 +10,18 @@ from monitor.model import Severity, Unknown
 
 
 class Granted(msgspec.Struct, frozen=True, kw_only=True):
-    """Writes that one statement gives in effect: what deny, boundary and ceilings leave of it.
+    """What one statement gives in effect: what deny, boundary and ceilings leave of it.
 
     `writes` are the names of the actions (`ecs:UpdateService`), sorted: every action that is not known to only read or list.
-    An action that the catalogue does not know stands as it was written, and counts as a write. `services` are the services
+    An action that the catalogue does not know stands as it was written, and counts as a write. `reads` are the others.
+    `services` are the services
     of which it gives anything at all, reads too. `resources` are patterns (`*` for anything); `except_resources` are those
     that it does not reach. `conditions` in words: without any, the right holds always. `by` cites the statement.
     """
 
     writes: tuple[str, ...]
     services: tuple[str, ...]
+    reads: tuple[str, ...] = ()
     resources: tuple[str, ...] = ("*",)
     except_resources: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()

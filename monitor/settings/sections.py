@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from monitor.expected.fields import Moment, Text
+from monitor.expected.fields import Moment, ServiceAccount, Text
 from monitor.settings.places import STATE, ApiAddress, Folder, Location, Origin, RoleName, database_address
 
 
@@ -133,6 +133,23 @@ class GitHubSettings(Section):
     )
 
 
+class GcpSettings(Section):
+    """How Google Cloud is read: with the credentials of the environment or a file, or from captured answers."""
+
+    credentials: Folder | None = Field(
+        default=None,
+        description="File of credentials (a workload identity's configuration, or a key); else the environment's",
+    )
+    impersonate: ServiceAccount | None = Field(default=None, description="Service account to become for reading")
+    replay: Folder | None = Field(
+        default=None, description="Folder of captured answers to read instead of asking Google Cloud"
+    )
+    concurrency: int = Field(default=4, strict=True, ge=1, le=16, description="Requests under way at once")
+    patience_minutes: int = Field(
+        default=10, strict=True, ge=0, le=1440, description="Minutes to wait for quotas in one sweep, at most"
+    )
+
+
 class Settings(Section):
     """Settings of the monitor. All paths are absolute once loaded; `aws.start` is in UTC."""
 
@@ -148,6 +165,7 @@ class Settings(Section):
         default="{state}/evidence/events", description="Folder or s3://bucket/prefix for retained events (Parquet)"
     )
     aws: AwsSettings | None = Field(default=None, description="How AWS is read; absent: it is not")
+    gcp: GcpSettings | None = Field(default=None, description="How Google Cloud is read; absent: it is not")
     github: GitHubSettings | None = Field(default=None, description="How GitHub is read; absent: it is not")
     workers: int = Field(default=0, strict=True, ge=0, le=1024, description="Processes that read logs; 0: one a core")
     _warnings: tuple[str, ...] = PrivateAttr(default=())

@@ -1,0 +1,46 @@
+"""Which identities the pipeline uses, as far as their trust shows it, and one fact for each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from monitor.facts.access import Access
+
+_HOSTS = ("token.actions.githubusercontent.com", "gitlab.com", "agent.buildkite.com", "app.terraform.io")
+_STARTS = ("token.actions.githubusercontent.com/", "oidc.circleci.com/", "api.bitbucket.org/", "vstoken.dev.azure.com/")
+
+
+def is_pipeline(issuer: str) -> bool:
+    """Return whether an issuer (without its scheme) signs tokens for the jobs of a pipeline."""
+    name = issuer.lower().removeprefix("https://").rstrip("/")
+    return (
+        name in _HOSTS
+        or name.startswith(_STARTS)
+        or name.endswith("/_services/token")  # GitHub Enterprise Server
+        or (name.startswith("token.actions.") and name.endswith(".ghe.com"))
+        or name.partition("/")[0].startswith("gitlab.")
+    )
+
+
+def concerned(access: Access) -> bool:
+    """Return whether an identity is judged as a deploy identity though nobody has declared it.
+
+    It is if a token of a pipeline can become it directly, or if it stands for a saved document.
+    """
+    trust = access.identity.trust
+    return access.identity.document or any(
+        path.kind == "token" and not path.via and is_pipeline(path.issuer)
+        for path in (trust if isinstance(trust, tuple) else ())
+    )
+
+
+def one_each(facts: Iterable[object]) -> tuple[Access, ...]:
+    """Return one fact for each identity, by its subject: the latest, in whatever order they came."""
+    kept: dict[str, Access] = {}
+    for fact in facts:
+        if isinstance(fact, Access):
+            subject = fact.identity.subject()
+            other = kept.get(subject)
+            if other is None or (other.identity.at, repr(other)) < (fact.identity.at, repr(fact)):
+                kept[subject] = fact
+    return tuple(kept[subject] for subject in sorted(kept))
