@@ -56,12 +56,13 @@ soak: $(VENV)/dev
 
 build/peers/made: $(VENV)/made
 	$(BIN)/python -m venv build/peers
-	build/peers/bin/python -m pip install --quiet --disable-pip-version-check 'duckdb>=2.0' 'chdb>=4.4'
+	build/peers/bin/python -m pip install --quiet --disable-pip-version-check 'duckdb>=2.0' 'chdb>=4.4' 'cloudsplaining>=0.9'
 	@touch $@
 
 bench: $(VENV)/dev build/peers/made
 	$(BIN)/python benchmarks/scan.py
 	$(BIN)/python -m benchmarks.github
+	$(BIN)/python -m benchmarks.identities
 
 fake-github: $(VENV)/dev
 	$(BIN)/python -m tests.fakes.github

@@ -190,9 +190,7 @@ def _unused(access: Access, rules: IdentityRules, sweep: Sweep) -> Result:
 
 
 _AGAIN = "see the coverage of this scope, and sweep again"
-_REMEDY = (
-    "take the right away, or narrow its resources; what the pipeline needs is declared in `allows`, with its reason, by review"
-)
+_REMEDY = "take the right away, or narrow its resources; what the pipeline needs is declared in `allows`, by review"
 _RANK = ("admin", "near-admin", "escalation", "blinds-logs", "destroys-data", "service-wide")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
-from monitor.cli import adopt, checks, config, db, evaluate, evidence, exits, findings, repositories, sweep
+from monitor.cli import adopt, checks, config, db, evaluate, evidence, exits, findings, identities, repositories, sweep
 from monitor.errors import MonitorError
 
 app = typer.Typer(
@@ -42,6 +42,7 @@ app.command("adopt")(adopt.adopt)
 app.command("checks")(checks.checks)
 app.add_typer(findings.app, name="findings")
 app.add_typer(repositories.app, name="repositories")
+app.add_typer(identities.app, name="identities")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(config.app, name="config")
 app.add_typer(db.app, name="db")

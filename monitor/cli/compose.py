@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +18,7 @@ from monitor.evidence.log import EvidenceLog
 from monitor.evidence.verify.disk import is_inside
 from monitor.expected.models import AwsEstate
 from monitor.facts.log_object import RetainedPart
+from monitor.iam.catalogue import Catalogue
 from monitor.model import Check
 from monitor.settings import Config
 from monitor.settings.sections import AwsSettings
@@ -104,6 +105,13 @@ def aws_sources(config: Config, settings: AwsSettings, estate: AwsEstate, replay
     return [TrailLogs(estate, reading, lambda: pool(count), digests, buckets), TrailSource(estate, trails)]
 
 
+def catalogues() -> Mapping[str, Catalogue]:
+    """Return the actions that are known, by provider; those of Google Cloud come with its roles."""
+    from monitor.sources.catalogue import aws_catalogue
+
+    return {"aws": aws_catalogue()}
+
+
 def open_store(config: Config) -> Store:
     """Return the store. A SQLite database without tables is made; PostgreSQL is upgraded on purpose only."""
     url = config.settings.database
@@ -164,7 +172,19 @@ def ports(
         EvidenceLog.open(config.settings.evidence.folder, config.settings.evidence.origin, key.signer) as log,
     ):
         yield (
-            Ports(found, checks, config.expected, log, store, tidy, discard, lacking, config.sha256, code_sha256()),
+            Ports(
+                found,
+                checks,
+                config.expected,
+                log,
+                store,
+                tidy,
+                discard,
+                lacking,
+                config.sha256,
+                code_sha256(),
+                catalogues,
+            ),
             key,
         )
 

@@ -26,6 +26,7 @@ from monitor.sources.ports import Collected, Progress, Request, Source
 from monitor.store.record import Reconciliation, SealedResult, Sealing, SweepRecord
 from monitor.store.store import Store
 from monitor.sweep.evaluate import Expected, evaluate
+from monitor.sweep.identities import Catalogues, accesses
 
 LEDGER = "sweep-record.json"
 _SESSION = ":session:"
@@ -48,6 +49,7 @@ class Ports(msgspec.Struct, frozen=True):
     lacking: Callable[[Sequence[RetainedPart]], list[str]]
     config_sha256: str
     code_sha256: str
+    catalogues: Catalogues
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,7 +156,8 @@ def run(plan: Plan, ports: Ports, progress: Progress) -> Swept:
     collected = collect(plan, ports, progress)
     sweep = msgspec.structs.replace(sweep, coverage=tuple(collected.coverage), window=_covered(collected, window))
     progress("judging", 0, 1)
-    facts = [*collected.facts, *sessions(collected, ports)]
+    judged = accesses(collected, ports.store, ports.catalogues, plan.at)
+    facts = [*judged, *sessions(collected, ports), *collected.facts]
     results = tuple(evaluate(ports.checks, facts, ports.expected, sweep))
     progress("judging", 1, 1)
     record = SweepRecord(

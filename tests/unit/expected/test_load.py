@@ -335,7 +335,7 @@ def test_production_without_accounts_is_a_mistake(tmp_path):
     assert problems(tmp_path, p="production: {aws: }\n") == [
         (
             "expected/p.yaml:1: production: declares nothing, so that nothing is watched; "
-            "write aws: with its accounts:, or github: with its organizations:"
+            "write aws:, gcp: or github: with what there is to watch"
         )
     ]
 
