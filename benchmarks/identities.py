@@ -25,6 +25,7 @@ def judged(path: Path) -> None:
     began = time.perf_counter()
     from monitor.decode.aws_iam import authorization
     from monitor.iam.analysis import analyse
+
     from monitor.model import Sweep, Window
     from monitor.sources.catalogue import aws_catalogue
     from monitor.sweep import registry

@@ -16,14 +16,29 @@ from monitor.cli.show import complain
 
 def adopt(
     repositories: Annotated[bool, typer.Option("--repositories", help="The protection of branches on GitHub.")] = False,
+    identities: Annotated[
+        bool, typer.Option("--identities", help="The identities that a pipeline can become, in AWS and Google Cloud.")
+    ] = False,
     config: ConfigDir = Path("config"),
 ) -> None:
-    """Write expected state from what is there today, as YAML on standard output: the strictest rule that holds for all.
+    """Write expected state from what is there today, as YAML on standard output, for review.
 
-    What falls short of it is listed in comments, for a person to decide. Nothing is stored.
+    Of repositories: the strictest rule that holds for all; what falls short of it is listed in comments. Of identities: who may
+    become each, and what it can do that needs a reason. Nothing is stored.
 
     Example: monitor adopt --repositories > config/expected/repositories.yaml
     """
+    from monitor.errors import ConfigError
+
+    if repositories == identities:
+        raise ConfigError("say what to adopt", todo="give --repositories or --identities, one of the two")
+    if identities:
+        _identities(config)
+    else:
+        _repositories(config)
+
+
+def _repositories(config: Path) -> None:
     from monitor.cli.compose_github import github_source, now
     from monitor.cli.sweep import progress_bar
     from monitor.errors import ConfigError
@@ -34,8 +49,6 @@ def adopt(
     from monitor.sweep.adopt import adopt as adopted
     from monitor.sweep.adopt import written
 
-    if not repositories:
-        raise ConfigError("say what to adopt", todo="give --repositories")
     loaded = configuration(config)
     estate = loaded.expected.sections.production.github
     if loaded.settings.github is None or estate is None:
@@ -63,4 +76,39 @@ def adopt(
                     f"{gap.scope}: {gap.status.value}: {gap.reason}" + (f"; grant {gap.grant}" if gap.grant else "")
                 )
         sys.stdout.write(written(adopted(organisation, found.repositories)))
+    raise typer.Exit(exits.INCOMPLETE if incomplete else exits.CLEAN)
+
+
+def _identities(config: Path) -> None:
+    from monitor.cli.compose import catalogues, identity_sources
+    from monitor.cli.compose_github import now
+    from monitor.cli.sweep import progress_bar
+    from monitor.errors import ConfigError
+    from monitor.facts.identity import Identity
+    from monitor.iam.analysis import analyse
+    from monitor.model import CoverageStatus
+    from monitor.sources.forgetful import Forgetful
+    from monitor.sources.ports import Request
+    from monitor.sweep.adopt_identities import adopt as adopted
+    from monitor.sweep.adopt_identities import written
+
+    loaded = configuration(config)
+    sources = identity_sources(loaded, None)
+    if not sources:
+        raise ConfigError(
+            "no cloud is watched", todo="write `aws` or `gcp` in monitor.yaml and in `production` of expected state"
+        )
+    found: list[Identity] = []
+    incomplete = False
+    for source in sources:
+        with progress_bar() as progress:
+            collected = source.collect(Request(sweep="adopt", at=now().astimezone(UTC)), Forgetful(), progress)
+        found += [fact for fact in collected.facts if isinstance(fact, Identity)]
+        for gap in collected.coverage:
+            if gap.status is not CoverageStatus.COMPLETE:
+                incomplete = True
+                complain(
+                    f"{gap.scope}: {gap.status.value}: {gap.reason}" + (f"; grant {gap.grant}" if gap.grant else "")
+                )
+    sys.stdout.write(written(adopted(analyse(found, catalogues()))))
     raise typer.Exit(exits.INCOMPLETE if incomplete else exits.CLEAN)

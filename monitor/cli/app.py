@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from monitor import __version__
-from monitor.cli import adopt, checks, config, db, evaluate, evidence, exits, findings, identities, repositories, sweep
+from monitor.cli import (
+    adopt,
+    checks,
+    config,
+    db,
+    doctor,
+    evaluate,
+    evidence,
+    exits,
+    findings,
+    identities,
+    repositories,
+    sweep,
+)
 from monitor.errors import MonitorError
 
 app = typer.Typer(
@@ -39,6 +52,7 @@ def root(
 app.command("sweep")(sweep.sweep)
 app.command("evaluate")(evaluate.evaluate)
 app.command("adopt")(adopt.adopt)
+app.command("doctor")(doctor.doctor)
 app.command("checks")(checks.checks)
 app.add_typer(findings.app, name="findings")
 app.add_typer(repositories.app, name="repositories")

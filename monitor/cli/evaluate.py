@@ -21,7 +21,8 @@ def evaluate(
         str,
         typer.Option(
             help="What the documents are: cloudtrail, github-branch-protection, github-ruleset, github-environment, "
-            "github-audit or github-webhook."
+            "github-audit, github-webhook, aws-iam-authorization, aws-iam-policy, aws-trust-policy, gcp-iam-policy, gcp-role "
+            "or gcp-workload-identity-provider."
         ),
     ],
     expected: Annotated[
@@ -35,11 +36,12 @@ def evaluate(
 
     Example: monitor evaluate --kind cloudtrail events.jsonl
     """
+    from monitor.cli.compose import catalogues
     from monitor.errors import ConfigError
     from monitor.expected.load import load
-    from monitor.sweep import documents, documents_github, registry
+    from monitor.sweep import documents, documents_github, documents_identities, registry
 
-    kinds = (*documents.KINDS, *documents_github.KINDS)
+    kinds = (*documents.KINDS, *documents_github.KINDS, *documents_identities.KINDS)
     if kind not in kinds:
         raise ConfigError(f"no kind is called {kind!r}", todo=f"choose from: {', '.join(kinds)}")
     state = load(expected or config / "expected")
@@ -51,6 +53,8 @@ def evaluate(
     checks = registry.discover()
     if kind in documents.KINDS:
         verdicts = documents.judge_cloudtrail(found, checks, state)
+    elif kind in documents_identities.KINDS:
+        verdicts = documents_identities.judge(kind, found, checks, state, catalogues())
     else:
         verdicts = documents_github.judge(kind, found, checks, state)
     for judged in verdicts:

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from monitor.expected.document import parse
 from monitor.expected.models import Sections
@@ -44,7 +45,10 @@ def test_access_policy_only_reads():
     policy = json.loads((ROOT / "config/access/aws-read-only-policy.json").read_text())
     actions = [a for s in policy["Statement"] for a in ([s["Action"]] if isinstance(s["Action"], str) else s["Action"])]
 
-    assert all(re.fullmatch(r"(s3|cloudtrail):(Get|List|Describe)\w+|kms:Decrypt|sts:AssumeRole", a) for a in actions)
+    reads = r"(s3|cloudtrail|iam|organizations):(Get|List|Describe)\w+|kms:Decrypt|sts:AssumeRole"
+    # Reports that are generated change nothing in the account.
+    reports = r"iam:Generate(CredentialReport|ServiceLastAccessedDetails)"
+    assert all(re.fullmatch(f"{reads}|{reports}", a) for a in actions)
     assert all(s["Effect"] == "Allow" for s in policy["Statement"])
 
 
@@ -56,3 +60,13 @@ def test_access_guide_names_every_grant():
         assert statement["Sid"] in guide
         actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
         assert all(f"`{action}`" in guide for action in actions)
+
+
+def test_gcp_role_only_reads_and_the_access_guide_names_every_grant():
+    role = yaml.safe_load((ROOT / "config/access/gcp-read-only-role.yaml").read_text())
+    guide = (ROOT / "config/access/README.md").read_text()
+
+    assert all(
+        permission.rpartition(".")[2] in ("get", "list", "getIamPolicy") for permission in role["includedPermissions"]
+    )
+    assert all(f"`{permission}`" in guide for permission in role["includedPermissions"])
