@@ -83,7 +83,7 @@ BAD_TRUST: tuple[dict[str, Any], ...] = (
         "StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com"},
     },
     {
-        "StringLike": {f"{ISSUER}:sub": ["repo:example-org/{name}:environment:production", "repo:other-org/*"]},
+        "StringLike": {f"{ISSUER}:sub": ["repo:example-org/{name}:ref:refs/heads/main", "repo:other-org/*"]},
         "StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com"},
     },
     {"StringLikeIfExists": {f"{ISSUER}:sub": "repo:example-org/{name}:pull_request"}},

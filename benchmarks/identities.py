@@ -12,7 +12,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.iam_accounts import write
+from benchmarks.iam_accounts import ISSUER, PROVIDER, write
 
 ROOT = Path(__file__).parents[1]
 PEER = ROOT / "build/peers/bin/cloudsplaining"
@@ -23,7 +23,7 @@ AT = datetime(2026, 4, 1, tzinfo=UTC)
 def judged(path: Path) -> None:
     """Judge the roles of a file with all three checks, and print as JSON what was found and what it took. In its own process."""
     began = time.perf_counter()
-    from monitor.decode.aws_iam import authorization
+    from monitor.decode.aws_iam import OidcProvider, authorization
     from monitor.iam.analysis import analyse
 
     from monitor.model import Sweep, Window
@@ -35,7 +35,8 @@ def judged(path: Path) -> None:
     steps["catalogue"] = time.perf_counter() - began
     import msgspec
 
-    identities = authorization(msgspec.json.decode(path.read_bytes()), "111122223333", AT)
+    provider = OidcProvider(arn=PROVIDER, issuer=ISSUER, client_ids=("sts.amazonaws.com",))
+    identities = authorization(msgspec.json.decode(path.read_bytes()), "111122223333", AT, {PROVIDER: provider})
     steps["decoded"] = time.perf_counter() - began
     accesses = analyse(identities, {"aws": catalogue})
     steps["evaluated"] = time.perf_counter() - began

@@ -80,8 +80,9 @@ def _repositories(config: Path) -> None:
 
 
 def _identities(config: Path) -> None:
-    from monitor.cli.compose import catalogues, identity_sources
+    from monitor.cli.compose import catalogues
     from monitor.cli.compose_github import now
+    from monitor.cli.compose_identities import identity_sources
     from monitor.cli.sweep import progress_bar
     from monitor.errors import ConfigError
     from monitor.facts.identity import Identity

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from monitor.cli.compose_identities import identity_sources
 from monitor.errors import ConfigError, EvidenceError, LedgerError, SourceError
 from monitor.evidence.history import history
 from monitor.evidence.keys import SigningKey, signing_key
@@ -65,6 +66,7 @@ def sources(config: Config, replay: Path | None) -> list[Source]:
         from monitor.cli.compose_github import github_source
 
         found.append(github_source(config, config.settings.github, estates.github, replay))
+    found += identity_sources(config, replay)
     for name in ("aws", "gcp", "github"):
         if (getattr(config.settings, name) is None) != (getattr(estates, name) is None):
             raise ConfigError(

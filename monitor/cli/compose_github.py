@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from monitor.cli.show import complain
+from monitor.decode.github_trust import repositories_of
 from monitor.errors import ConfigError
-from monitor.expected.models import GitHubEstate
+from monitor.expected.models import GitHubEstate, TokenProof
 from monitor.settings import GITHUB_APP_KEY, GITHUB_TOKEN, Config
 from monitor.settings.sections import GitHubSettings
 from monitor.sources.github.client import GitHub, GitHubConnection, connect
@@ -49,8 +50,15 @@ def github_source(config: Config, settings: GitHubSettings, estate: GitHubEstate
         settle=timedelta(minutes=settings.settle_minutes),
         workers=settings.concurrency,
         replayed=captures is not None,
+        trusted=repositories_of(subjects_of(config)),
     )
     return GitHubSource(watch, client)
+
+
+def subjects_of(config: Config) -> list[str]:
+    """Return the subjects of tokens that deploy identities are declared with."""
+    proofs = [one.proof for one in config.expected.sections.deploy_identities]
+    return [subject for proof in proofs if isinstance(proof, TokenProof) for subject in proof.subjects]
 
 
 def connection_of(settings: GitHubSettings) -> GitHubConnection:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from monitor.example import cast
+from monitor.example import captures_iam, cast
 from monitor.example.digest import SigningKey
 from monitor.example.layout import write
 from monitor.example.records import Record, dump, stamp
@@ -140,6 +140,8 @@ def answers(keys: Mapping[str, SigningKey]) -> Iterator[Answer]:
         scope = f"aws:{chain.account}:{chain.region}"
         yield Answer("cloudtrail:DescribeTrails", scope, {"includeShadowTrails": "true"}, describe_trails())
         yield Answer("cloudtrail:ListPublicKeys", scope, span, public_keys(keys[chain.region]))
+    for name, scope, request, body in captures_iam.answers(ACCOUNTS):
+        yield Answer(name, scope, request, body)
 
 
 def write_captures(root: Path, keys: Mapping[str, SigningKey]) -> None:

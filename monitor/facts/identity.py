@@ -32,7 +32,7 @@ class Use(msgspec.Struct, frozen=True, kw_only=True, order=True):
     at: datetime | None = None
 
 
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
+class Identity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One identity as it was when it was read (`at`, UTC).
 
     `provider` is aws or gcp; `account` the account number or project id; `id` permanent (AROA…, a service account's unique

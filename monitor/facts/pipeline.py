@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from monitor.facts.access import Access
+from monitor.facts.identity import Identity
 
 _HOSTS = ("token.actions.githubusercontent.com", "gitlab.com", "agent.buildkite.com", "app.terraform.io")
 _STARTS = ("token.actions.githubusercontent.com/", "oidc.circleci.com/", "api.bitbucket.org/", "vstoken.dev.azure.com/")
@@ -22,16 +23,18 @@ def is_pipeline(issuer: str) -> bool:
     )
 
 
+def trusted(identity: Identity) -> bool:
+    """Return whether a token of a pipeline can become this identity directly."""
+    paths = identity.trust if isinstance(identity.trust, tuple) else ()
+    return any(path.kind == "token" and not path.via and is_pipeline(path.issuer) for path in paths)
+
+
 def concerned(access: Access) -> bool:
     """Return whether an identity is judged as a deploy identity though nobody has declared it.
 
     It is if a token of a pipeline can become it directly, or if it stands for a saved document.
     """
-    trust = access.identity.trust
-    return access.identity.document or any(
-        path.kind == "token" and not path.via and is_pipeline(path.issuer)
-        for path in (trust if isinstance(trust, tuple) else ())
-    )
+    return access.identity.document or trusted(access.identity)
 
 
 def one_each(facts: Iterable[object]) -> tuple[Access, ...]:

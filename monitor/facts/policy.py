@@ -7,7 +7,7 @@ import msgspec
 from monitor.model import Unknown
 
 
-class Condition(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Condition(msgspec.Struct, frozen=True, kw_only=True, order=True, gc=False):
     """One condition of a statement: all conditions of a statement must hold, any of the values suffices.
 
     `operator` is spelt as AWS documents it (StringEquals, ArnLike, Bool, Null, DateLessThan …), without its qualifier and
@@ -28,7 +28,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, order=True):
         return f"{name} {self.key} {' or '.join(self.values)}".replace("  ", " ").strip()
 
 
-class Statement(msgspec.Struct, frozen=True, kw_only=True):
+class Statement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One statement. `n` counts the statements of its policy from 1; `sid` is its name, if it has one.
 
     Of `actions` and `not_actions`, and of `resources` and `not_resources`, one each is filled. Patterns are as written:
@@ -46,7 +46,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
     conditions: tuple[Condition, ...] = ()
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
+class Policy(msgspec.Struct, frozen=True, kw_only=True, tag="policy", gc=False):
     """One policy that bears on an identity.
 
     `kind`: inline, managed (the organisation's own), provider-managed, group (of a group that it belongs to), boundary, scp

@@ -9,7 +9,7 @@ import msgspec
 from monitor.model import EvidenceRef, Unknown
 
 
-class ClaimTest(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class ClaimTest(msgspec.Struct, frozen=True, kw_only=True, order=True, gc=False):
     """One demand on whoever asks: this claim of the token (or key of the request) must be one of these.
 
     `claim` is the token's own name for it (`sub`, `aud`, `repository`, `job_workflow_ref` …), without the issuer in front;
@@ -31,7 +31,7 @@ class ClaimTest(msgspec.Struct, frozen=True, kw_only=True, order=True):
         return f"{self.claim} {verb} {' or '.join(self.patterns)}" + (" (or absent)" if self.absent_passes else "")
 
 
-class TrustPath(msgspec.Struct, frozen=True, kw_only=True):
+class TrustPath(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One way to become an identity: all `tests` must hold. The paths of an identity are alternatives.
 
     `kind` and `principal`:

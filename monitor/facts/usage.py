@@ -67,10 +67,14 @@ def merged(identity: Identity, used: Mapping[str, datetime]) -> Identity:
         return identity
     uses = {(use.service.lower(), use.action.lower()): use for use in identity.uses}
     for action, at in sorted(used.items()):
-        service, _, name = action.partition(":")
+        service, _, name = action.partition(":" if ":" in action else ".")  # GCP's permissions have dots
+        if not service:
+            continue
         if name:
             _note(uses, Use(service=service, action=action, at=at))
         _note(uses, Use(service=service, at=at))
+        if ("", "") in uses:
+            _note(uses, Use(service="", at=at))  # where a role's last use of anything is told, it is not before this
     return msgspec.structs.replace(identity, uses=tuple(uses[key] for key in sorted(uses)))
 
 

@@ -81,7 +81,8 @@ def _object(body: bytes, what: str) -> dict[str, object]:
 
 
 def _authorization(body: bytes) -> tuple[Identity, ...]:
-    return tuple(aws_iam.one(_object(body, "authorization details"), _AT))
+    found = aws_iam.one(_object(body, "authorization details"), _AT)
+    return found if isinstance(found, tuple) else (found,)
 
 
 def _policy(body: bytes) -> tuple[Identity, ...]:

@@ -70,9 +70,7 @@ class Questions:
         for client in self._clients.values():
             client.close()
 
-    def ask(
-        self, service: str, operation: str, account: str, absent: tuple[str, ...] = (), **params: Any
-    ) -> Reply:
+    def ask(self, service: str, operation: str, account: str, absent: tuple[str, ...] = (), **params: Any) -> Reply:
         """Return what came of a call; an empty answer where the service says one of the `absent` codes."""
         scope = f"{PROVIDER}:{account}:{REGION}"
         before = len(self.captures)

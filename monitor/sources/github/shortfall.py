@@ -14,6 +14,7 @@ from monitor.model import CoverageStatus, ScopeCoverage, Unknown
 from monitor.sources.github.client import Access
 
 SETTINGS = "github.settings"
+IDENTITIES = "github.identities"
 _ENFORCED = {"active": True, "enabled": True, "disabled": False, "evaluate": False}
 _KINDS = {"Repository": "repository-ruleset", "Organization": "organisation-ruleset"}
 

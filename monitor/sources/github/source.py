@@ -18,8 +18,10 @@ from monitor.facts.repository import EnvironmentChange, Repository
 from monitor.model import CoverageStatus, Window
 from monitor.sources.github.client import GitHub
 from monitor.sources.github.history import SOURCES, HistoryReader
+from monitor.sources.github.identities import Identities, concerned, unseen
+from monitor.sources.github.identities import read as read_identities
 from monitor.sources.github.repositories import read
-from monitor.sources.github.shortfall import SETTINGS
+from monitor.sources.github.shortfall import IDENTITIES, SETTINGS
 from monitor.sources.ports import Collected, Memory, Progress, Request
 
 RECALL = timedelta(days=90)
@@ -36,7 +38,11 @@ _TO_RESUME = (CoverageStatus.THROTTLED, CoverageStatus.PARTIAL)
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
-    """What is watched and how. Times are UTC; `until` is set where the material ends for good."""
+    """What is watched and how. Times are UTC; `until` is set where the material ends for good.
+
+    `trusted` are patterns of the repositories (OWNER/NAME) whose jobs become deploy identities. Without any, secrets, deploy
+    keys and templates of subjects are not asked for.
+    """
 
     organisations: tuple[str, ...]
     entries: tuple[RepositoryExpectation, ...]
@@ -45,6 +51,7 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
     settle: timedelta = timedelta(minutes=10)
     workers: int = 4
     replayed: bool = False
+    trusted: tuple[str, ...] = ()
 
 
 class GitHubSource:
@@ -59,7 +66,8 @@ class GitHubSource:
     def scopes(self) -> dict[str, tuple[str, ...]]:
         """Return the organisations whose repositories are to be read."""
         scopes = tuple(f"github:{name}" for name in self.watch.organisations)
-        return {SETTINGS: scopes, **dict.fromkeys(SOURCES, scopes)}
+        asked = (SETTINGS, *SOURCES, *((IDENTITIES,) if self.watch.trusted else ()))
+        return dict.fromkeys(asked, scopes)
 
     def due(self, request: Request, memory: Memory) -> Window | None:
         """Return the span (UTC) of history that this sweep owes."""
@@ -108,7 +116,13 @@ class GitHubSource:
                 replayed=watch.replayed,
             )
             history = reader.read(settings.repositories, settings.edited)
-            if not any(c.status in _TO_RESUME for c in (*settings.coverage, *history.coverage)):
+            identities = Identities()
+            if watch.trusted:
+                matter = concerned(settings.repositories, watch.entries, watch.trusted)
+                lacking = unseen(organisation, settings.repositories, watch.trusted, ended=settings.ended)
+                identities = read_identities(forge, organisation, matter, request.at, watch.workers, progress, lacking)
+            coverage = (*settings.coverage, *history.coverage, *identities.coverage)
+            if not any(c.status in _TO_RESUME for c in coverage):
                 forge.done()
             whole.captures += forge.captured
         known = _states(memory, organisation)
@@ -131,7 +145,8 @@ class GitHubSource:
             *fresh,
             *_recalled(memory, fresh, settings.repositories, self._end(request)),
         ]
-        whole.coverage += [*settings.coverage, *history.coverage]
+        whole.facts += identities.facts
+        whole.coverage += coverage
         whole.marks |= history.marks
         whole.marks |= {f"{SETTINGS}|{one.subject()}": one.at for one in settings.repositories if _whole(one)}
         whole.remember += _remembered(fresh, organisation)

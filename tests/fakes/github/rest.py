@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import tests.fakes.github.rest_events as events
+import tests.fakes.github.rest_secrets as secrets
 from tests.fakes.github.matching import refs
 from tests.fakes.github.rest_shapes import brief, environment, protection, ruleset, summary
 from tests.fakes.github.world import BORN, Environment, Repository, Ruleset, World, stamp
@@ -29,6 +30,7 @@ class Rest:
         self.routes: list[tuple[re.Pattern[str], Callable[..., Found]]] = [
             (re.compile(f"^{pattern}$"), answer)
             for pattern, answer in (
+                *secrets.routes(world, self._in),
                 (r"/orgs/([^/]+)", lambda query, org: (200, {"login": org, "id": 900, "type": "Organization"})),
                 (r"/orgs/[^/]+/rulesets", self._org_rulesets),
                 (r"/orgs/[^/]+/rulesets/(\d+)", self._org_ruleset),

@@ -22,7 +22,7 @@ Faults = Callable[[str, str, int], "Fault | None"]
 """Given method, path and the number of the request: what is answered instead; None for the truth. `faults.py` has them by name."""
 TOKEN = "ghs_exampleinstallationtoken"
 INSTALLATION = 4242
-PARTS = ("commits", "environments", "branch_policies", "repositories")
+PARTS = ("commits", "environments", "branch_policies", "repositories", "secrets")
 """Lists that are part of an object, beside their count."""
 
 

@@ -70,6 +70,8 @@ class Environment:
     """Name and type (branch, tag) of custom policies."""
     wait: int = 0
     gates: list[str] = field(default_factory=list)
+    kept: Any = None
+    """Its secrets: see `rest_secrets.vault`."""
 
 
 @dataclass
@@ -96,6 +98,8 @@ class Repository:
 
     lines: dict[str, list[str]] = field(default_factory=dict)
     """By the head of a push: the commits below it that came with it, the newest first."""
+    kept: Any = None
+    """Its secrets, deploy keys and template of subjects: see `rest_secrets.vault`."""
 
     @property
     def full_name(self) -> str:
@@ -118,6 +122,9 @@ class World:
             "actions": "read",
             "contents": "read",
             "pull_requests": "read",
+            "secrets": "read",
+            "environments": "read",
+            "organization_secrets": "read",
         }
     )
     """What the app or token may do; taken away by tests."""
@@ -126,6 +133,8 @@ class World:
     """Names of repositories that are there, and that the app or token does not see."""
     now: datetime | None = None
     """What time it is for whatever looks back (the last day, the last three months); None: everything is recent."""
+    kept: Any = None
+    """The organisation's secrets and template of subjects: see `rest_secrets.vault`."""
     _next: int = 7000
 
     def number(self) -> int:
