@@ -19,7 +19,7 @@ from monitor.facts import credential_words as words
 from monitor.facts.access import Access
 from monitor.facts.cloud_keys import is_cloud_key, may_stay
 from monitor.facts.identity import Credential, Identity, IdentityList
-from monitor.facts.pipeline import concerned, one_each
+from monitor.facts.pipeline import concerned, one_each, unwatched
 from monitor.facts.stored_secret import DeployKey, KeptCredentials, StoredSecret
 from monitor.model import Check, Expectation, Outcome, Result, Severity, Sweep, Unknown, cited
 
@@ -40,18 +40,20 @@ class CredentialExpectations(Expectation):
 
 def evaluate(facts: Iterable[Fact], expect: CredentialExpectations, sweep: Sweep) -> Iterator[Result]:
     """Yield a result for each identity of the pipeline, each place that keeps secrets, and each account not read whole."""
+    if not expect.identities.watched:
+        yield from unwatched(ID, expect.production.identity_scopes())
+        return
     found = tuple(facts)
-    accesses = one_each(found)
-    for access in accesses:
+    for access in one_each(found):
         if _declared(access.identity.name, expect) or concerned(access):
-            yield _identity(access.identity, expect.identities, sweep)
-    yield from _lacking(found, accesses, expect)
+            yield _identity(access.identity, expect.identities, sweep.as_of(access.identity.at))
+    yield from _lacking(found, one_each(found), expect)
     kept: dict[str, list[KeptCredentials]] = {}
     for fact in found:
         if isinstance(fact, KeptCredentials):
             kept.setdefault(fact.subject, []).append(fact)
-    for subject in sorted(kept):
-        yield _kept(sorted(kept[subject], key=repr), expect.identities, sweep)
+    for _, told in sorted(kept.items()):
+        yield _kept(sorted(told, key=repr), expect.identities, sweep.as_of(max(one.at for one in told)))
 
 
 class _Weighed(msgspec.Struct, kw_only=True):

@@ -1,10 +1,11 @@
 """PS019-3.2: a deploy identity can do what its declaration allows it, and nothing beyond that needs a reason.
 
 Judged is what it can do in effect: its own and its groups' policies, what they deny, its permission boundary, and the policies of
-the organisation. Full or nearly full administration, every write of a service, rights that destroy data or blind the audit log,
-and every known way to come by more rights, also through identities that it can pass or become, fail unless `allows` declares
-them; with a declaration, so does each further write. What is open only under conditions that this check cannot decide is unknown.
-Rights that were not used for the set number of days are a result of their own, with the smaller policy that would have sufficed.
+the organisation. Full or nearly full administration, every write of a service, rights that destroy data, blind the audit log or
+give others rights, and every known way to come by more rights, also through identities that it can pass or become, fail unless
+`allows` declares them; with a declaration, so does each further write. What is open only under conditions that this check cannot
+decide is unknown. Rights that were not used for the set number of days are a result of their own, with the smaller policy that
+would have sufficed.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ from typing import Any
 
 import msgspec
 
-from monitor.expected.models import Allowance, DeployIdentity, IdentityRules
+from monitor.expected.models import Allowance, DeployIdentity, IdentityRules, Production
 from monitor.facts.access import Access, Granted, Power
 from monitor.facts.allowing import Allowed
-from monitor.facts.pipeline import concerned, one_each
+from monitor.facts.pipeline import concerned, one_each, unwatched
 from monitor.facts.rightsizing import sufficing, unused
 from monitor.model import Check, Expectation, Outcome, Result, Severity, Sweep, Unknown
 
 ID = "deploy-privilege"
 MOST_SHOWN = 200
 """Names that one list in a result holds at most; how many there are is told beside it."""
+MOST_TOLD = 5
+"""Powers that the reason of a result names; all of them stand in what was observed."""
 NOT_NARROWING = frozenset(
     {
         "aws:requestedregion",
@@ -46,12 +49,16 @@ NOT_NARROWING = frozenset(
 class PrivilegeExpectations(Expectation):
     """What the pipeline's identities may do, and after how many days a right counts as unused."""
 
+    production: Production = Production()
     deploy_identities: tuple[DeployIdentity, ...] = ()
     identities: IdentityRules = IdentityRules()
 
 
 def evaluate(facts: Iterable[Access], expect: PrivilegeExpectations, sweep: Sweep) -> Iterator[Result]:
     """Yield two results for each deploy identity: what it can do, and what of that it does not use."""
+    if not expect.identities.watched:
+        yield from unwatched(ID, expect.production.identity_scopes())
+        return
     for access in one_each(facts):
         declared = [one for one in expect.deploy_identities if one.matches((access.identity.name,))]
         if declared or concerned(access):
@@ -92,7 +99,9 @@ def _privilege(access: Access, declared: list[DeployIdentity]) -> Result:
     if notes:
         observed["unclear"] = notes
     expected = {"allows": [one.model_dump(mode="json") for entry in declared for one in entry.allows or ()]}
-    wrong = [_told(one) for one in found.open]
+    wrong = [_told(one) for one in found.open[:MOST_TOLD]]
+    if len(found.open) > MOST_TOLD:
+        wrong.append(f"{len(found.open) - MOST_TOLD} more powers")
     if found.beyond:
         wrong.append(
             f"{len(found.beyond)} writes beyond its declaration ({', '.join(found.beyond[:3])}{_more(found.beyond)})"
@@ -147,7 +156,7 @@ def _weigh(powers: Iterable[Power], granted: Iterable[Granted], declared: list[D
 
 def _unused(access: Access, rules: IdentityRules, sweep: Sweep) -> Result:
     identity, days = access.identity, rules.unused_after_days
-    since = sweep.at - timedelta(days=days)
+    since = sweep.as_of(identity.at).at - timedelta(days=days)
     expected = {"unused_after_days": days}
     part = "unused"
     if identity.created_at is not None and identity.created_at > since:
@@ -191,7 +200,7 @@ def _unused(access: Access, rules: IdentityRules, sweep: Sweep) -> Result:
 
 _AGAIN = "see the coverage of this scope, and sweep again"
 _REMEDY = "take the right away, or narrow its resources; what the pipeline needs is declared in `allows`, by review"
-_RANK = ("admin", "near-admin", "escalation", "blinds-logs", "destroys-data", "service-wide")
+_RANK = ("admin", "near-admin", "escalation", "gives-rights", "blinds-logs", "destroys-data", "service-wide")
 
 
 def _result(

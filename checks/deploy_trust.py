@@ -17,7 +17,7 @@ from monitor.expected.models import DeployIdentity, IdentityRules, Production, S
 from monitor.facts.access import Access
 from monitor.facts.environment_strength import Places, named_environments
 from monitor.facts.identity import IdentityList
-from monitor.facts.pipeline import is_pipeline, one_each
+from monitor.facts.pipeline import is_pipeline, one_each, unwatched
 from monitor.facts.repository import Repository, RepositoryList
 from monitor.facts.subjects import Known
 from monitor.facts.trust import SubjectTemplate, TrustPath
@@ -39,6 +39,9 @@ class TrustExpectations(Expectation):
 
 def evaluate(facts: Iterable[Any], expect: TrustExpectations, sweep: Sweep) -> Iterator[Result]:
     """Yield a result for each identity, and for each that is declared and was not found."""
+    if not expect.identities.watched:
+        yield from unwatched(ID, expect.production.identity_scopes())
+        return
     found = tuple(facts)
     accesses = one_each(found)
     estate = _estate(found, expect)
@@ -94,6 +97,8 @@ def _judged(access: Access, declared: list[DeployIdentity], expect: TrustExpecta
     else:
         proofs = _proofs(declared)
         concerns = list(paths) if declared else [path for path in paths if _alarming(path, around, foreign=False)]
+    if not concerns and declared:
+        return _result(access, Outcome.PASS, Severity.HIGH, "nobody can become it but who holds its credentials")
     if not concerns:
         why = "no token of a pipeline can become it, and it is not declared"
         return _result(access, Outcome.NOT_APPLICABLE, Severity.LOW, why)

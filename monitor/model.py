@@ -137,6 +137,10 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     window: Window
     coverage: tuple[ScopeCoverage, ...] = ()
 
+    def as_of(self, read: datetime) -> Sweep:
+        """Return the sweep as at the time (UTC) at which something was read: captured material is older than its sweep."""
+        return msgspec.structs.replace(self, at=min(self.at, read))
+
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """One outcome for one subject, with what was observed, what was expected, and where it is proven."""

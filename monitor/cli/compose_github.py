@@ -57,7 +57,8 @@ def github_source(config: Config, settings: GitHubSettings, estate: GitHubEstate
 
 def subjects_of(config: Config) -> list[str]:
     """Return the subjects of tokens that deploy identities are declared with."""
-    proofs = [one.proof for one in config.expected.sections.deploy_identities]
+    sections = config.expected.sections
+    proofs = [one.proof for one in sections.deploy_identities] if sections.identities.watched else []
     return [subject for proof in proofs if isinstance(proof, TokenProof) for subject in proof.subjects]
 
 

@@ -19,15 +19,19 @@ def identity_sources(config: Config, replay: Path | None) -> list[Source]:
     """Return the sources that read identities. With `replay`, they read captured material in that folder."""
     production = config.expected.sections.production
     found: list[Source] = []
+    if not config.expected.sections.identities.watched:
+        return found
     if config.settings.aws is not None and production.aws is not None:
         where = config.settings.aws.trail_settings
         captured = replay / "api" if replay else where.replay if where else None
-        clients = ReplayClients(read_captures(captured)) if captured else LiveClients(where.role if where else None)
+        stored = read_captures(captured) if captured else []
+        clients = ReplayClients(stored) if captured else LiveClients(where.role if where else None)
+        as_of = max((one.at for one in stored if one.name.startswith("iam:")), default=None)
         days = config.expected.sections.identities.unused_after_days
         wanted = Wanted(config.expected.sections)
         # What was captured does not become ready by waiting.
         sleep = _at_once if captured else time.sleep
-        found.append(IamSource(production.aws, clients, usage_days=days, wanted=wanted, sleep=sleep))
+        found.append(IamSource(production.aws, clients, usage_days=days, wanted=wanted, sleep=sleep, as_of=as_of))
     if config.settings.gcp is not None and production.gcp is not None:
         from monitor.cli.compose_gcp import gcp_source
 

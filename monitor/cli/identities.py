@@ -55,7 +55,7 @@ def show_list(
                 safe(access.identity.short),
                 access.identity.kind,
                 safe(production.name_of(access.identity.provider, access.identity.account)),
-                *(coloured(_outcome(results, check)) for check in _CHECKS),
+                *(coloured(_outcome(results, check)).replace("not-applicable", "-") for check in _CHECKS),
             ]
             for access, results in rows
         ],

@@ -182,6 +182,9 @@ class BreakGlass(Expectation):
 class IdentityRules(Expectation):
     """What holds for every deploy identity."""
 
+    watched: bool = Field(
+        default=True, strict=True, description="Whether identities are read and judged; if not, each account is told so"
+    )
     unused_after_days: int = Field(
         default=90, strict=True, ge=1, le=400, description="Days after which a right that was not used is too much"
     )

@@ -67,6 +67,11 @@ class Production(Expectation):
         """Return the scopes of all production accounts, as `aws:111122223333`, in the order of the file."""
         return tuple(f"aws:{account.id}" for account in self._production)
 
+    def identity_scopes(self) -> tuple[str, ...]:
+        """Return the scopes of all accounts and projects of production, whose identities are to be judged."""
+        projects = self.gcp.projects if self.gcp else ()
+        return (*self.accounts(), *(f"gcp:{project.id}" for project in projects))
+
     def scopes(self) -> tuple[str, ...]:
         """Return the scopes of production, as `aws:111122223333:us-east-1`, in the order of the file."""
         return _scopes(self._production)

@@ -122,8 +122,27 @@ _TERRAFORM: tuple[Form, ...] = (
         ":run_phase:",
         Slot(claim="terraform_run_phase"),
     ),
-    # Stacks, and tests of modules, speak of other things than workspaces.
-    ("organization:", Slot(claim="terraform_organization_name"), ":", Slot(stops="")),
+    (
+        "organization:",
+        Slot(claim="terraform_organization_name"),
+        ":workspace:",
+        Slot(claim="terraform_workspace_name"),
+        ":run_phase:",
+        Slot(claim="terraform_run_phase"),
+    ),
+    # https://developer.hashicorp.com/terraform/language/stacks/deploy/authenticate
+    (
+        "organization:",
+        Slot(claim="terraform_organization_name"),
+        ":project:",
+        Slot(claim="terraform_project_name"),
+        ":stack:",
+        Slot(claim="terraform_stack_name"),
+        ":deployment:",
+        Slot(claim="terraform_stack_deployment_name"),
+        ":operation:",
+        Slot(claim="terraform_operation"),
+    ),
 )
 # https://support.atlassian.com/bitbucket-cloud/docs/integrate-pipelines-with-resource-servers-using-oidc/
 _BITBUCKET: tuple[Form, ...] = (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from monitor.facts.access import Access
 from monitor.facts.identity import Identity
+from monitor.model import Outcome, Result, Severity
 
 _HOSTS = ("token.actions.githubusercontent.com", "gitlab.com", "agent.buildkite.com", "app.terraform.io")
 _STARTS = ("token.actions.githubusercontent.com/", "oidc.circleci.com/", "api.bitbucket.org/", "vstoken.dev.azure.com/")
@@ -47,3 +48,16 @@ def one_each(facts: Iterable[object]) -> tuple[Access, ...]:
             if other is None or (other.identity.at, repr(other)) < (fact.identity.at, repr(fact)):
                 kept[subject] = fact
     return tuple(kept[subject] for subject in sorted(kept))
+
+
+def unwatched(check: str, accounts: Iterable[str]) -> Iterator[Result]:
+    """Yield a result for each account (its scope) where expected state says that identities are not watched."""
+    for scope in sorted(accounts):
+        yield Result(
+            check=check,
+            subject=f"{scope}:identities",
+            scope=scope,
+            outcome=Outcome.NOT_APPLICABLE,
+            severity=Severity.LOW,
+            reason=f"expected state says that the identities of {scope} are not watched (identities.watched)",
+        )

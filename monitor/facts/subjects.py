@@ -13,7 +13,8 @@ from functools import lru_cache
 import msgspec
 
 from monitor.facts.issuers import GITHUB, GITHUB_SERVER, Form, Slot, forms_of, kind_of, pattern_of
-from monitor.facts.language import Demand, Pattern, glob, literal
+from monitor.facts.language import Pattern
+from monitor.facts.narrowing import WILD, demand, narrowed, owned
 from monitor.facts.repository import Repository
 from monitor.facts.trust import ClaimTest, SubjectTemplate
 from monitor.model import Unknown
@@ -23,8 +24,6 @@ CONTEXTS = (ENVIRONMENT, PULL_REQUEST, BRANCH, TAG)
 """What a job of GitHub runs for: its environment comes before all else, then the pull request, then the ref."""
 _DEFAULT = ("repo", "context")
 _MOST_NAMED = 64
-_MOST_FORMS = 512
-_WILD = frozenset("*?")
 _STOPS = ":/@"
 """What is in no name of an owner or a repository on GitHub, and in no id."""
 
@@ -87,31 +86,32 @@ class Subjects(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(pattern_of(form) for form in self.forms)
 
 
-def demand(test: ClaimTest) -> Demand:
-    """Return what a test demands of a claim that is there."""
-    cased = not test.ignores_case
-    patterns = (glob(one, cased=cased) if test.wild else literal(one, cased=cased) for one in test.patterns)
-    return Demand(tuple(patterns), negated=test.negated)
-
-
 def subjects(issuer: str, tests: Iterable[ClaimTest], known: Known, contexts: Iterable[str] = CONTEXTS) -> Subjects:
     """Return the subjects of an issuer that tests on other claims leave. `contexts`: only those (of GitHub)."""
     kind = kind_of(issuer)
     asked = tuple(one for one in tests if not one.negated and not one.absent_passes)
     if kind not in (GITHUB, GITHUB_SERVER):
-        return Subjects(kind=kind, forms=_narrowed(forms_of(issuer), asked))
+        return Subjects(kind=kind, forms=narrowed(forms_of(issuer), asked))
     chosen, server = tuple(contexts), kind == GITHUB_SERVER
     named = tuple(known.named(full) for full in _pinned(asked))
     if named:
         fitting = tuple(one for one in named if _id_fits(one, asked))
         forms = tuple(form for one in fitting for form in of_repository(one, chosen, server=server))
         doubt = next((one.doubt for one in fitting if one.doubt), None)
-        return Subjects(kind=kind, forms=_narrowed(forms, asked), named=fitting, doubt=doubt)
+        return Subjects(kind=kind, forms=narrowed(forms, asked), named=fitting, doubt=doubt)
     forms = (
         *_generic(chosen, server),
         *(f for one in known.customised() for f in of_repository(one, chosen, server=server)),
     )
-    return Subjects(kind=kind, forms=_narrowed(_owned(forms, asked), asked))
+    return Subjects(kind=kind, forms=narrowed(owned(forms, asked), asked))
+
+
+def subjects_of(
+    issuer: str, one: Named, tests: Iterable[ClaimTest], contexts: Iterable[str] = CONTEXTS
+) -> tuple[Form, ...]:
+    """Return the forms of one repository's subjects that tests on other claims leave."""
+    asked = tuple(test for test in tests if not test.negated and not test.absent_passes)
+    return narrowed(of_repository(one, tuple(contexts), server=kind_of(issuer) == GITHUB_SERVER), asked)
 
 
 @lru_cache(maxsize=4096)
@@ -159,20 +159,16 @@ def _contexts(contexts: tuple[str, ...], server: bool) -> Iterator[Form]:
 @lru_cache(maxsize=64)
 def _generic(contexts: tuple[str, ...], server: bool) -> tuple[Form, ...]:
     owner, name = Slot(claim="repository_owner", stops=_STOPS), Slot(claim="repository_name", stops=_STOPS)
-    digits = Slot(claim="repository_owner_id", stops=_STOPS), Slot(claim="repository_id", stops=_STOPS)
+    owner_id, number = Slot(claim="repository_owner_id", stops=_STOPS), Slot(claim="repository_id", stops=_STOPS)
     heads: list[Form] = [("repo:", owner, "/", name)]
     if not server:
-        heads.append(("repo:", owner, "@", digits[0], "/", name, "@", digits[1]))
+        heads.append(("repo:", owner, "@", owner_id, "/", name, "@", number))
     return tuple((*head, ":", *context) for head in heads for context in _contexts(contexts, server))
 
 
-def pinned(tests: Iterable[ClaimTest]) -> tuple[str, ...]:
-    """Return the repositories (OWNER/NAME) that are the only ones which these tests let in; () where there may be others."""
-    return _pinned(tuple(one for one in tests if not one.negated and not one.absent_passes))
-
-
 def _pinned(tests: tuple[ClaimTest, ...]) -> tuple[str, ...]:
-    for one in tests:
+    """Return the repositories (OWNER/NAME) that are the only ones which these tests let in; () where there may be others."""
+    for one in sorted(tests, key=repr):
         if one.ignores_case or one.claim not in ("sub", "repository"):
             continue
         read = [_full(pattern, one) for pattern in one.patterns]
@@ -194,10 +190,10 @@ def _full(pattern: str, test: ClaimTest) -> str:
     owner, slash, name = pattern.partition("/")
     ids = (owner.partition("@")[2], name.partition("@")[2]) if test.claim == "sub" else ("", "")
     owner, name = owner.partition("@")[0], name.partition("@")[0]
-    if test.wild and _WILD & set(f"{owner}{name}"):
+    if test.wild and WILD & set(f"{owner}{name}"):
         return ""
     # A run in the place of an id could go on over the rest: `repo:octo@*/x@1:…` names nothing for certain.
-    if test.wild and any(_WILD & set(one) for one in ids[:1]):
+    if test.wild and any(WILD & set(one) for one in ids[:1]):
         return ""
     return f"{owner}/{name}" if slash and owner and name and "/" not in name else ""
 
@@ -208,66 +204,7 @@ def _id_fits(one: Named, tests: tuple[ClaimTest, ...]) -> bool:
     )
 
 
-def _owned(forms: tuple[Form, ...], tests: tuple[ClaimTest, ...]) -> tuple[Form, ...]:
-    """Return the forms with owner and name as a test of `repository` leaves them."""
-    test = next((one for one in tests if one.claim == "repository" and not one.ignores_case), None)
-    if test is None or any(pattern.count("/") != 1 for pattern in test.patterns):
-        return forms
-    found = []
-    for pattern in test.patterns:
-        owner, _, name = pattern.partition("/")
-        for form in forms:
-            own = _filled(form, "repository_owner", owner, wild=test.wild)
-            found.append(_filled(own, "repository_name", name, wild=test.wild))
-    return tuple(dict.fromkeys(found)) if len(found) <= _MOST_FORMS else forms
-
-
-def _narrowed(forms: tuple[Form, ...], tests: tuple[ClaimTest, ...]) -> tuple[Form, ...]:
-    """Return the forms whose slots hold what tests on the same claims leave. A claim counts by its first test."""
-    wanted: dict[str, ClaimTest] = {}
-    for one in sorted(tests, key=repr):
-        if not one.ignores_case and one.claim != "sub":
-            wanted.setdefault(one.claim, one)
-            if one.claim == "ref":
-                wanted.update(_of_ref(one))
-    for claim, test in sorted(wanted.items()):
-        if claim == "environment":  # a job with this claim runs in an environment, and its subject says so
-            forms = tuple(form for form in forms if _has(form, claim) or not _has_context(form))
-        hit = [form for form in forms if _has(form, claim)]
-        if not hit or len(hit) * len(test.patterns) > _MOST_FORMS:
-            continue
-        rest = [form for form in forms if not _has(form, claim)]
-        filled = [_filled(form, claim, pattern, wild=test.wild) for form in hit for pattern in test.patterns]
-        forms = tuple(dict.fromkeys([*rest, *filled]))
-    return forms
-
-
-def _of_ref(test: ClaimTest) -> Iterator[tuple[str, ClaimTest]]:
-    for claim, start in (("branch", "refs/heads/"), ("tag", "refs/tags/")):
-        if all(pattern.startswith(start) for pattern in test.patterns):
-            names = tuple(pattern.removeprefix(start) for pattern in test.patterns)
-            yield claim, msgspec.structs.replace(test, claim=claim, patterns=names)
-
-
-def _has(form: Form, claim: str) -> bool:
-    return any(isinstance(piece, Slot) and piece.claim == claim for piece in form)
-
-
-def _has_context(form: Form) -> bool:
-    texts = "".join(piece for piece in form if isinstance(piece, str))
-    return texts.endswith((":pull_request", "refs/heads/", "refs/tags/")) or _has(form, "branch") or _has(form, "tag")
-
-
-def _filled(form: Form, claim: str, pattern: str, *, wild: bool) -> Form:
-    """Return the form with a pattern in the place of a slot; a run in it keeps to what the slot can hold."""
-    pieces: list[str | Slot] = []
-    for piece in form:
-        if not isinstance(piece, Slot) or piece.claim != claim:
-            pieces.append(piece)
-            continue
-        for letter in pattern:
-            if wild and letter in _WILD:
-                pieces.append(msgspec.structs.replace(piece, least=0 if letter == "*" else 1))
-            else:
-                pieces.append("%3A" if letter == ":" and ":" in piece.stops else letter)
-    return tuple(pieces)
+__all__ = [
+    "BRANCH", "CONTEXTS", "ENVIRONMENT", "PULL_REQUEST", "TAG", "Known", "Named", "Subjects", "demand", "of_repository",
+    "subjects", "subjects_of",
+]  # fmt: skip

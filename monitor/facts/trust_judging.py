@@ -150,13 +150,14 @@ def _lets_in(
         what = "no subject is demanded: it lets in" if not about else "subjects are only excluded: it lets in"
     elif len(entries) > 1:
         bad = _entry(path, positive, stranger)
-        what = f"the entry {bad} lets in" if bad else what
+        what = f"the entry {bad} lets in" if bad and bad != stranger else what
     elif positive[0].wild:
         what = f"{entries[0]} lets in"
     wide = _outside(path, stranger, allowed, around)
+    example = f" {stranger}" if stranger in entries else f", for example, {stranger}"
     return Verdict(
         outcome=FAIL,
-        why=f"{what}, for example, {stranger}" + (", which anybody can make" if wide else ""),
+        why=f"{what}{example}" + (", which anybody can make" if wide else ""),
         severity=Severity.CRITICAL if wide else Severity.HIGH,
         example=stranger,
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from monitor.facts.access import Access
+import msgspec
+
+from monitor.facts.access import Access, Power
 from monitor.facts.identity import Identity
 from monitor.facts.policy import Policy
 from monitor.iam import chains
 from monitor.iam.catalogue import Catalogue
 from monitor.iam.escalation import RULES, Graph
+from monitor.iam.powers_lists import GIVES
 from monitor.iam.rights import Rights, rights
 from monitor.iam.wildcards import wild
 from monitor.model import Unknown
@@ -38,11 +41,25 @@ def _access(identity: Identity, own: Rights, graph: Graph) -> Access:
         identity=identity,
         everything=any(one.kind == "admin" and not one.conditions for one in powers),
         granted=own.granted(),
-        powers=powers + graph.escalations(identity.name),
+        powers=_told_once(powers, graph.escalations(identity.name)),
         paths=paths,
         assumes=assumes,
         unclear=own.unclear,
     )
+
+
+def _told_once(powers: tuple[Power, ...], escalations: tuple[Power, ...]) -> tuple[Power, ...]:
+    """Return both, without what gives rights where a way is told by which these rights become its own."""
+    told = {action for one in escalations for action in one.actions}
+    kept = []
+    for power in powers:
+        if power.kind == GIVES:
+            rest = tuple(action for action in power.actions if action not in told)
+            if not rest:
+                continue
+            power = msgspec.structs.replace(power, actions=rest)
+        kept.append(power)
+    return (*kept, *escalations)
 
 
 def _providers(identities: Iterable[Identity]) -> tuple[str, ...]:

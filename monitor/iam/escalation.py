@@ -31,7 +31,6 @@ RULES: Mapping[str, tuple[Rule, ...]] = {"aws": AWS_RULES, "gcp": GCP_RULES}
 """All rules, by provider."""
 _TAKING = {"aws": "sts-assume-role", "gcp": "gcp-get-access-token"}
 _OWN = (Reach.OWN, Reach.UNBOUND)
-_TRIED = 64
 
 
 class _Found(NamedTuple):
@@ -179,7 +178,7 @@ class Graph:
 
     def _becomes(self, opening: Opening) -> Iterator[tuple[Rights, Met]]:
         if opening.rule.reaches in (Reach.ROLE, Reach.USER, Reach.PASSED):
-            for way in (opening.group or ())[:_TRIED]:
+            for way in opening.group or ():
                 yield self._held[way.name], opening.met._replace(conditions=opening.met.conditions + way.conditions)
 
     @cached_property
@@ -212,14 +211,15 @@ class Graph:
                 starts.append((name, Rise(0)))
             for one in found.own:
                 if one.admin:
-                    starts.append((name, Rise(1 + len(one.through), one.through, one.met.conditions)))
+                    by = self._cited(name, one.met)
+                    starts.append((name, Rise(1 + len(one.through), one.through, one.met.conditions, by)))
             for opening in found.openings:
                 if opening.rule.reaches is Reach.MADE:
                     way = next((one for one in opening.group or () if one.name != name), None)
                     if way is not None or opening.toward == "admin":
                         through = (way.name,) if way else ()
                         words = opening.met.conditions + (way.conditions if way else ())
-                        starts.append((name, Rise(2, through, words)))
+                        starts.append((name, Rise(2, through, words, self._cited(name, opening.met))))
                 elif opening.group:
                     grouped.setdefault(id(opening.group), (opening.group, []))[1].append((name, opening))
         into: dict[str, list[tuple[Way, list[tuple[str, Opening]]]]] = {}
@@ -247,9 +247,14 @@ class Graph:
                         words = opening.met.conditions + way.conditions + rise.conditions
                         if user in rises or user == name or (unconditional and words):
                             continue
-                        rises[user] = Rise(rise.steps + 1, (name, *rise.through), tuple(dict.fromkeys(words)))
+                        by = (*self._cited(user, opening.met), *((way.by,) if way.by else ()), *rise.by)
+                        rises[user] = Rise(rise.steps + 1, (name, *rise.through), tuple(dict.fromkeys(words)), by)
                         queue.append(user)
         return rises
+
+    def _cited(self, name: str, met: Met) -> tuple[str, ...]:
+        short = self._held[name].identity.short
+        return tuple(f"{short}: {one}" for one in met.by)
 
     def _onward(self, name: str) -> tuple[Opening, ...]:
         return self._found[name].openings if name in self._found else ()

@@ -5,6 +5,7 @@ Every list is made once and shared by all who lead to it: most of what 20,000 ro
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -15,6 +16,8 @@ from monitor.iam import trusting
 from monitor.iam.wildcards import fits, wild
 from monitor.model import Unknown
 
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-services
+_REGIONAL = re.compile(r"([a-z0-9-]+)\.[a-z]{2}(?:-[a-z]+)+-\d+\.amazonaws\.com(?:\.cn)?")
 _END = "\U0010ffff"
 _KEPT = 65_536
 _OPEN = 16
@@ -22,11 +25,12 @@ _OPEN = 16
 
 
 class Way(NamedTuple):
-    """A way to an identity: its name, the words of what the way asks for, and tests on who goes it."""
+    """A way to an identity: its name, the words of what the way asks for, tests on who goes it, and what trust gives it."""
 
     name: str
     conditions: tuple[str, ...] = ()
     tests: tuple[ClaimTest, ...] = ()
+    by: str = ""
 
 
 class Ways:
@@ -79,9 +83,15 @@ class Ways:
 
 def _within(pattern: str, account: str) -> str:
     parts = pattern.split(":", 5)
-    if not account or len(parts) < 6 or parts[4] not in ("*", ""):
+    if not account or len(parts) < 6 or parts[4] not in ("*", "") or any(map(wild, parts[:4])):
         return pattern
-    return ":".join(("arn:aws:iam:", account, parts[5])) if parts[2] in ("iam", "*") else pattern
+    return ":".join((*parts[:4], account, parts[5]))
+
+
+def _services(principal: str) -> tuple[str, ...]:
+    """Return the names of a service: one with a region stands for the service too."""
+    found = _REGIONAL.fullmatch(principal)
+    return (principal, f"{found[1]}.amazonaws.com") if found else (principal,)
 
 
 class Account:
@@ -102,10 +112,9 @@ class Account:
         """Return its users or its roles."""
         return self.users if kind == "user" else self.roles
 
-    def known(self, kind: str, but: str) -> bool:
-        """Return whether more identities of this kind were read than the one named."""
-        ways = self.of(kind)
-        return len(ways) > (1 if ways.get(but) else 0)
+    def known(self, but: str) -> bool:
+        """Return whether more of it was read than the one identity that is named."""
+        return len(self.roles) + len(self.users) > (1 if self.roles.get(but) or self.users.get(but) else 0)
 
 
 class Accounts:
@@ -145,10 +154,11 @@ class Accounts:
     def _add(self, one: Identity, path: TrustPath) -> None:
         if path.kind in ("service", "token"):
             service = path.principal if path.kind == "service" else path.issuer
-            ways = self.of(one).serving.setdefault(service, Ways())
-            ways.add(Way(one.name, trusting.service_words(path, one.account)))
+            way = Way(one.name, trusting.service_words(path, one.account), by=f"{one.short}: {path.by}")
+            for name in _services(service):
+                self.of(one).serving.setdefault(name, Ways()).add(way)
             return
-        way = Way(one.name, trusting.words(path), trusting.personal(path))
+        way = Way(one.name, trusting.words(path), trusting.personal(path), f"{one.short}: {path.by}")
         if path.kind == "account" and not wild(path.principal):
             self._at(one.provider, trusting.account_of(path.principal)).trusting.add(way)
         elif path.kind == "identity":

@@ -54,14 +54,14 @@ def _once(*parts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for part in parts for one in part))
 
 
-def parts(held: Rights, action: str) -> Iterator[tuple[str, Piece]]:
-    """Yield the parts of its rights that allow an action, with the action's name; a pattern yields each action it means."""
-    bits = held.catalogue.bits(action) if wild(action) else held.catalogue.bit(action)
+def parts(held: Rights, action: str) -> Iterator[tuple[tuple[str, ...], Piece]]:
+    """Yield the parts of its rights that allow an action, with its name; a pattern stands for each action that it means."""
+    many = wild(action)
+    bits = held.catalogue.bits(action) if many else held.catalogue.bit(action)
     for piece in held.pieces:
         hit = piece.actions.bits & bits
         if hit:
-            for name in held.catalogue.named(hit) if wild(action) else (action,):
-                yield name, piece
+            yield held.catalogue.named(hit) if many else (action,), piece
 
 
 def somewhere(held: Rights, demands: Demands) -> Met | None:
@@ -69,13 +69,14 @@ def somewhere(held: Rights, demands: Demands) -> Met | None:
     met = Met()
     for alternatives in demands:
         choices = [
-            Met((name,), (piece.clause.by,), piece.conditions, piece.resources)
+            Met(names, (piece.clause.by,), piece.conditions, piece.resources)
             for action in alternatives
-            for name, piece in parts(held, action)
+            for names, piece in parts(held, action)
         ]
         if not choices:
             return None
-        met = met.and_(min(choices, key=lambda one: len(one.conditions)))
+        best = min(choices, key=lambda one: len(one.conditions))
+        met = met.and_(best) if met.resources else best.and_(met)
     return met
 
 

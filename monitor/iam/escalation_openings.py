@@ -88,7 +88,7 @@ class Openings:
 
     def _running(self, own: Rights, rule: Rule, met: Met) -> Opening | None:
         account = self._accounts.of(own.identity)
-        if not account.known("role", own.identity.name):
+        if not account.known(own.identity.name):
             return Opening(rule, met, None, "any-role")
         group = self._serving(own.identity, rule.services).all()
         return Opening(rule, met, group) if group else None
@@ -114,7 +114,7 @@ class Openings:
         identity = own.identity
         kind = "user" if rule.of == "user" else "role"
         account = self._accounts.of(identity)
-        if not account.known(kind, identity.name):
+        if not account.known(identity.name):
             return self._unknown(own, rule, met, kind)
         pieces = [piece for action in rule.on[0] for _, piece in asking.parts(own, action)]
         others = [piece for more in rule.on[1:] for action in more for _, piece in asking.parts(own, action)]

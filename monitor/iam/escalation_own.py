@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -72,10 +73,10 @@ class Owning:
         else:
             yield from ((met, (), own) for met in _on_itself(own, rule, identity, itself=True))
             if rule.of in ("role", "user", "policy"):
-                for opening in openings:
-                    for other, how in self._becomes(opening):
-                        for met in _on_itself(own, rule, other.identity, itself=False):
-                            yield met.and_(how), (other.identity.name,), other
+                others = (one for opening in openings for one in self._becomes(opening))
+                for other, how in islice(others, _MOST):
+                    for met in _on_itself(own, rule, other.identity, itself=False):
+                        yield met.and_(how), (other.identity.name,), other
 
     def _anything(self, target: Rights, *, boundary: bool) -> bool:
         """Return whether any right that its policies give holds in effect: no boundary, ceiling or deny keeps it."""

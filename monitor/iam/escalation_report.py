@@ -22,11 +22,12 @@ _TRIED = 8
 
 
 class Rise(NamedTuple):
-    """The shortest way on to an administrator: how many steps, through whom, and on what conditions."""
+    """The shortest way on to an administrator: how many steps, through whom, on what conditions, by which statements."""
 
     steps: int
     through: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
+    by: tuple[str, ...] = ()
 
 
 class _Group(NamedTuple):
@@ -81,7 +82,8 @@ class Report:
                 conditions = _once(met.conditions + way.conditions + rise.conditions)
                 severity = Severity.HIGH if conditions else Severity.CRITICAL
                 through = (way.name, *rise.through)
-                yield _power(rule, met, severity, ADMIN, through, conditions, _told(through, self._held))
+                told = _told(through, self._held)
+                yield _power(rule, _cited(met, way, rise.by), severity, ADMIN, through, conditions, told)
                 return
         yield from self._others(name, opening, group)
 
@@ -91,7 +93,7 @@ class Report:
             conditions = _once(opening.met.conditions + way.conditions)
             severity = Severity.HIGH if conditions else Severity.CRITICAL
             told = "it can then do anything"
-            yield _power(opening.rule, opening.met, severity, ADMIN, (way.name,), conditions, told)
+            yield _power(opening.rule, _cited(opening.met, way), severity, ADMIN, (way.name,), conditions, told)
 
     def _others(self, name: str, opening: Opening, group: _Group) -> Iterator[Power]:
         """Yield the paths to those who have more rights, but are no administrators."""
@@ -109,19 +111,21 @@ class Report:
             conditions = _once(met.conditions + way.conditions)
             seen.add(way.name)
             if self._more(own, way.name):
-                yield self._to(opening, way.name, (), conditions)
+                yield self._to(opening, way, way.name, (), conditions)
         for way in others:
             conditions = _once(met.conditions + way.conditions)
             for target, through, words in self._beyond(way.name, seen):
                 if self._more(own, target):
-                    yield self._to(opening, target, (way.name, *through), _once(conditions + words))
+                    yield self._to(opening, way, target, (way.name, *through), _once(conditions + words))
 
-    def _to(self, opening: Opening, target: str, through: tuple[str, ...], conditions: tuple[str, ...]) -> Power:
+    def _to(
+        self, opening: Opening, way: Way, target: str, through: tuple[str, ...], conditions: tuple[str, ...]
+    ) -> Power:
         unread = isinstance(self._held[target].identity.policies, Unknown)
         severity = Severity.MEDIUM if conditions or unread else Severity.HIGH
         told = "whose rights could not be read" if unread else "who has more rights"
         so = f"it can then act as {self._held[target].identity.short}, {told}"
-        return _power(opening.rule, opening.met, severity, target, through, conditions, so)
+        return _power(opening.rule, _cited(opening.met, way), severity, target, through, conditions, so)
 
     def _beyond(self, first: str, seen: set[str]) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
         """Yield those to whom one leads in turn, each once: the name, those in between, the conditions."""
@@ -192,8 +196,12 @@ def _power(
         through=through,
         conditions=conditions,
         source=rule.source,
-        told=f"it {rule.told}; {so}",
+        told=f"It {rule.told}; {so}.",
     )
+
+
+def _cited(met: asking.Met, way: Way, more: tuple[str, ...] = ()) -> asking.Met:
+    return met._replace(by=_once(met.by + ((way.by,) if way.by else ()) + more))
 
 
 def _told(through: tuple[str, ...], held: Mapping[str, Rights]) -> str:

@@ -1,4 +1,4 @@
-"""Which identities one can take by their own trust (sts:AssumeRole): those that name it, its account, or everybody. Pure."""
+"""Which identities one can take by their own trust (sts:AssumeRole): those that name it, or its account. Pure."""
 
 from __future__ import annotations
 
@@ -37,24 +37,26 @@ class Taking:
         identity = own.identity
         account = self._accounts.of(identity)
         found: list[Opening] = []
-        # In its own account, to be named is enough; and who names everybody names it.
+        # In its own account, to be named is enough. Whom everybody can become is no right of this identity: that trust is
+        # told by itself. Who names everybody under conditions names those who meet them.
         for ways in (self._accounts.named.get(identity.name), account.open):
-            group = tuple(way for one in ways.all() if (way := self._taken(own, one)) is not None) if ways else ()
+            wanted = [one for one in ways.all() if ways is not account.open or one.tests] if ways else []
+            group = tuple(way for one in wanted if (way := self._taken(own, one)) is not None)
             if group:
                 if ways is account.open:
-                    group = self._shared.kept((ASSUME, identity.account, group), lambda group=group: group)
+                    group = self._shared.kept((ASSUME, identity.account, group), partial(tuple, group))
                 found.append(Opening(rule, self._by_trust(own, rule), group))
         pieces = [piece for _, piece in asking.parts(own, ASSUME)] if identity.provider == "aws" else []
         if not pieces:
             return tuple(found)
-        if not account.known("role", identity.name):
+        if not account.known(identity.name):
             target = asking.together(own, rule.on, "role")
             if target is not None and not found:
                 exact = "*" not in target.resources[0] and "?" not in target.resources[0]
                 found.append(Opening(rule, target, None, target.resources[0] if exact else "any-trusting-role"))
             return tuple(found)
         written = tuple((one.resources, one.excepts, one.conditions) for one in pieces)
-        for label, ways in (("account", account.trusting), ("anyone", self._accounts.anyone)):
+        for label, ways in (("account", account.trusting),):
             if not len(ways):
                 continue
             key: tuple[object, ...] = (ASSUME, label, identity.account, written)

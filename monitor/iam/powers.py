@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from monitor.facts.access import Power
 from monitor.iam.catalogue import GCP, Catalogue
-from monitor.iam.powers_lists import LISTS, SOURCES, told
+from monitor.iam.powers_lists import GIVES, LISTS, SOURCES, told
 from monitor.iam.powers_parts import (
     all_bits,
     cited,
@@ -48,7 +48,12 @@ def powers(rights: Rights) -> tuple[Power, ...]:
     near = tuple(_near_admin_gcp(rights) if rights.identity.provider == GCP else _near_admin(rights))
     wide = () if any(power.rule != "iam" for power in near) else _service_wide(rights)
     taken = {power.rule for power in near}
-    return (*near, *(power for power in wide if power.rule not in taken), *_listed(rights))
+    return (
+        *near,
+        *(power for power in wide if power.rule not in taken),
+        # Who has all of IAM, or nearly everything, needs no list of what gives rights.
+        *(power for power in _listed(rights) if not (near and power.kind == GIVES)),
+    )
 
 
 def _admin(rights: Rights) -> Power:
@@ -173,7 +178,7 @@ def _listed(rights: Rights) -> Iterator[Power]:
         yield Power(
             kind=kind,
             rule=service,
-            severity=Severity.HIGH,
+            severity=Severity.HIGH if any(rights.everywhere(piece.resources) for piece in pieces) else Severity.MEDIUM,
             actions=hits[0][1] if len(hits) == 1 else tuple(sorted({name for _, names in hits for name in names})),
             resources=resources_of(pieces),
             by=cited(pieces),

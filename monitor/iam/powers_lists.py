@@ -1,4 +1,4 @@
-"""Actions that destroy data, or blind those who watch, by provider and service. Pure data.
+"""Actions that destroy data, blind those who watch, or give others rights, by provider and service. Pure data.
 
 A test holds the names against the catalogue. Deleting what can be built again from code (functions, networks) is not here.
 
@@ -8,22 +8,23 @@ GCP names: https://cloud.google.com/iam/docs/roles-permissions
 
 from __future__ import annotations
 
-DESTROYS, BLINDS = "destroys-data", "blinds-logs"
+DESTROYS, BLINDS, GIVES = "destroys-data", "blinds-logs", "gives-rights"
 
 SOURCES = {
     ("aws", DESTROYS): "https://attack.mitre.org/techniques/T1485/",
     ("gcp", DESTROYS): "https://attack.mitre.org/techniques/T1485/",
     ("aws", BLINDS): "https://attack.mitre.org/techniques/T1562/008/",
+    ("aws", GIVES): "https://attack.mitre.org/techniques/T1098/",
     ("gcp", BLINDS): "https://attack.mitre.org/techniques/T1562/008/",
 }
-"""Why each list is there: data destruction, and disabling or modifying cloud logs, as MITRE ATT&CK describes them."""
+"""Why each list is there: data destruction, account manipulation, and impairing cloud logs, as MITRE ATT&CK describes them."""
 
 _AWS_DESTROYS = {
     "backup": """DeleteBackupPlan DeleteBackupSelection DeleteBackupVault DeleteBackupVaultAccessPolicy
         DeleteBackupVaultLockConfiguration DeleteRecoveryPoint DisassociateRecoveryPoint UpdateRecoveryPointLifecycle""",
     "dynamodb": "DeleteBackup DeleteTable DeleteTableReplica UpdateContinuousBackups",
     "ec2": "DeleteSnapshot DeleteVolume DeregisterImage",
-    "ecr": "BatchDeleteImage DeleteRepository PutLifecyclePolicy",
+    "ecr": "DeleteRepository",
     "elasticache": "DeleteCacheCluster DeleteReplicationGroup DeleteServerlessCache DeleteSnapshot",
     "elasticfilesystem": "DeleteFileSystem PutBackupPolicy PutLifecycleConfiguration",
     "es": "DeleteDomain DeleteElasticsearchDomain",
@@ -32,7 +33,7 @@ _AWS_DESTROYS = {
     "kinesis": "DecreaseStreamRetentionPeriod DeleteStream",
     "kms": "DeleteImportedKeyMaterial DisableKey ScheduleKeyDeletion",
     "lightsail": "DeleteDisk DeleteDiskSnapshot DeleteRelationalDatabase DeleteRelationalDatabaseSnapshot",
-    "logs": "DeleteLogGroup DeleteLogStream PutRetentionPolicy",
+    "logs": "DeleteLogGroup DeleteLogStream",
     "memorydb": "DeleteCluster DeleteSnapshot",
     "rds": """DeleteDBCluster DeleteDBClusterAutomatedBackup DeleteDBClusterSnapshot DeleteDBInstance
         DeleteDBInstanceAutomatedBackup DeleteDBSnapshot DeleteGlobalCluster""",
@@ -42,20 +43,28 @@ _AWS_DESTROYS = {
         PutLifecycleConfiguration ReplicateDelete""",
     "s3tables": "DeleteTable DeleteTableBucket",
     "secretsmanager": "DeleteSecret",
-    "sqs": "DeleteQueue PurgeQueue",
+    "sqs": "PurgeQueue",
     "timestream": "DeleteDatabase DeleteTable",
+}
+# What changes the rights of identities: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_manage-attach-detach.html
+_AWS_GIVES = {
+    "iam": """AddUserToGroup AttachGroupPolicy AttachRolePolicy AttachUserPolicy CreateAccessKey CreateLoginProfile
+        CreatePolicyVersion DeleteRolePermissionsBoundary DeleteUserPermissionsBoundary PutGroupPolicy PutRolePolicy
+        PutUserPolicy SetDefaultPolicyVersion UpdateAssumeRolePolicy UpdateLoginProfile""",
+    "sso": "AttachManagedPolicyToPermissionSet CreateAccountAssignment PutInlinePolicyToPermissionSet",
+    "organizations": "DetachPolicy DisablePolicyType UpdatePolicy",
 }
 _AWS_BLINDS = {
     "access-analyzer": "DeleteAnalyzer",
-    "cloudtrail": """DeleteEventDataStore DeleteTrail PutEventSelectors PutInsightSelectors RemoveTags StopEventDataStoreIngestion
+    "cloudtrail": """DeleteEventDataStore DeleteTrail PutEventSelectors PutInsightSelectors StopEventDataStoreIngestion
         StopLogging UpdateEventDataStore UpdateTrail""",
-    "cloudwatch": "DeleteAlarms DisableAlarmActions PutMetricAlarm SetAlarmState",
+    "cloudwatch": "DeleteAlarms DisableAlarmActions",
     "config": """DeleteConfigRule DeleteConfigurationAggregator DeleteConfigurationRecorder DeleteDeliveryChannel
         DeleteOrganizationConfigRule PutConfigurationRecorder PutDeliveryChannel PutRetentionConfiguration
         StopConfigurationRecorder""",
     "detective": "DeleteGraph DisassociateMembership",
     "ec2": "DeleteFlowLogs",
-    "events": "DeleteRule DisableRule PutRule RemoveTargets",
+    "events": "DeleteRule DisableRule",
     "guardduty": """ArchiveFindings CreateFilter CreateIPSet DeleteDetector DeleteMembers DeletePublishingDestination
         DisassociateFromAdministratorAccount DisassociateMembers StopMonitoringMembers UpdateDetector UpdateFilter UpdateIPSet
         UpdateMalwareScanSettings""",
@@ -104,6 +113,7 @@ _GCP_BLINDS = {
 }
 _TOLD = {
     DESTROYS: "It can destroy data, or the copies and keys that would bring it back.",
+    GIVES: "It can give users, roles or groups rights, or sign in as them: others become what it makes them.",
     BLINDS: "It can stop or thin out the logs and alarms by which its own doings would be seen.",
 }
 
@@ -117,7 +127,7 @@ LISTS: dict[str, dict[str, dict[str, tuple[str, ...]]]] = {
         kind: {service: _named(service, names) for service, names in listed.items()} for kind, listed in kinds.items()
     }
     for provider, kinds in {
-        "aws": {DESTROYS: _AWS_DESTROYS, BLINDS: _AWS_BLINDS},
+        "aws": {GIVES: _AWS_GIVES, DESTROYS: _AWS_DESTROYS, BLINDS: _AWS_BLINDS},
         "gcp": {DESTROYS: _GCP_DESTROYS, BLINDS: _GCP_BLINDS},
     }.items()
 }

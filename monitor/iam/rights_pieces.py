@@ -82,7 +82,8 @@ class Denies:
             else:
                 (perhaps if clause.conditions else always).append(clause)
                 self.touched |= clause.actions.bits
-        self.partial = (*always, *perhaps)  # what is gone anyway needs no words
+        # What is gone anyway needs no words; and what they say must not hang on the order of statements.
+        self.partial = (*sorted(always, key=lambda one: sorted(one.not_resources)), *perhaps)
 
 
 def whole_piece(clause: Clause) -> Piece:

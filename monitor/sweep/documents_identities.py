@@ -7,8 +7,10 @@ does not hold (boundaries that are named only, the organisation's policies, cred
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -16,6 +18,7 @@ from monitor.decode import aws_iam, aws_policy, aws_trust, gcp_iam
 from monitor.errors import Malformed
 from monitor.facts.access import Access
 from monitor.facts.identity import Identity
+from monitor.facts.trust_judging import account_of
 from monitor.iam.analysis import analyse
 from monitor.iam.catalogue import Catalogue
 from monitor.model import Check, Outcome, Result, Severity, Sweep, Unknown, Window
@@ -70,13 +73,25 @@ def _judged(n: int, check: str, results: Sequence[Result]) -> Judged:
     )
 
 
-def _object(body: bytes, what: str) -> dict[str, object]:
+def _object(body: bytes, what: str) -> dict[str, Any]:
+    """Return the object of a document. Raises Malformed if it is none, or if a key of it stands twice anywhere."""
     try:
         found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as broken:
+        # Decoders take the last of two, and AWS neither: a Deny could hide behind an Allow.
+        json.loads(body, object_pairs_hook=_once)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as broken:
         raise Malformed(f"{what} cannot be read: {str(broken)[:200]}") from broken
     if not isinstance(found, dict):
         raise Malformed(f"{what} is no JSON object")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
+        raise ValueError(f"the key {twice[:80]!r} stands twice in one object")
     return found
 
 
@@ -87,27 +102,35 @@ def _authorization(body: bytes) -> tuple[Identity, ...]:
 
 def _policy(body: bytes) -> tuple[Identity, ...]:
     document = _object(body, "a policy")
-    # As `aws iam get-policy-version` answers, or the document alone.
-    inner = document.get("PolicyVersion", document)
+    # As `aws iam get-policy-version` and `get-role-policy` answer, or the document alone.
     name = str(document.get("PolicyName") or "policy")
-    document = inner if isinstance(inner, dict) else document
-    made = aws_policy.policy(document.get("Document", document.get("PolicyDocument", document)), name, "inline")
+    inner = _inner(document, "PolicyVersion")
+    made = aws_policy.policy(inner.get("Document", inner.get("PolicyDocument", inner)), name, "inline")
     if isinstance(made.statements, Unknown):
         raise Malformed(made.statements.reason)
     return (_stand_in("policy", msgspec.structs.replace(_EMPTY, policies=(made,))),)
 
 
 def _trust(body: bytes) -> tuple[Identity, ...]:
-    document = _object(body, "a trust policy")
+    # As `aws iam get-role` answers, an entry of authorization details, or the document alone.
+    document = _inner(_object(body, "a trust policy"), "Role")
     inner = document.get("AssumeRolePolicyDocument", document)
-    paths = aws_trust.trust_paths(inner, Unknown("a trust policy alone does not show the account's providers"), _NOBODY)
+    name = document.get("Arn")
+    made = msgspec.structs.replace(_EMPTY, name=name, account=account_of(name) or _NOBODY) if _text(name) else _EMPTY
+    unread = Unknown("a trust policy alone does not show the account's providers")
+    paths = aws_trust.trust_paths(inner, unread, made.account)
     if isinstance(paths, Unknown):
         raise Malformed(paths.reason)
-    name = document.get("Arn")
-    made = msgspec.structs.replace(_EMPTY, trust=paths)
-    if isinstance(name, str) and name:
-        made = msgspec.structs.replace(made, name=name)
-    return (_stand_in("trust-policy", made),)
+    return (_stand_in("trust-policy", msgspec.structs.replace(made, trust=paths)),)
+
+
+def _inner(document: dict[str, Any], wrapper: str) -> dict[str, Any]:
+    inner = document.get(wrapper)
+    return inner if isinstance(inner, dict) else document
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _stand_in(what: str, identity: Identity) -> Identity:

@@ -45,7 +45,10 @@ class Judged(NamedTuple):
 
 
 class Installation:
-    """A copy of `config/` with state of its own beside it: its AWS side alone, or with `github` all of it."""
+    """A copy of `config/` with state of its own beside it: the audit log of AWS alone, or with `github` all of it.
+
+    Identities are watched where GitHub is: their trust leads there.
+    """
 
     def __init__(self, folder: Path, captured: Path | None = None, *, github: bool = False) -> None:
         self.folder = folder
@@ -70,6 +73,10 @@ class Installation:
         settings.write_text(head + "\n" + rest[rest.index("# Processes that read logs.") :])
         production = self.config / "expected/production.yaml"
         production.write_text(production.read_text().partition("\n  # Organisations on GitHub")[0] + "\n")
+        identities = self.config / "expected/identities.yaml"
+        text = identities.read_text()
+        assert text.count("\nidentities:\n") == 1
+        identities.write_text(text.replace("\nidentities:\n", "\nidentities:\n  watched: false\n"))
         (self.config / "expected/repositories.yaml").unlink()
 
     def __call__(self, *arguments: str, stdin: bytes = b"") -> Ran:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -32,7 +33,8 @@ ROOT = "root"
 class IamSource:
     """Reads the identities of all declared accounts.
 
-    `wanted` says of which identities the use is asked; of none if `usage_days` is 0. `sleep` waits for jobs of AWS.
+    `wanted` says of which identities the use is asked; of none if `usage_days` is 0. `sleep` waits for jobs of AWS. `as_of`
+    (UTC) is when captured answers were given: what they tell held then, not at the time of the sweep.
     """
 
     name = SOURCE
@@ -45,11 +47,13 @@ class IamSource:
         usage_days: int,
         wanted: Callable[[Identity], bool] = lambda identity: False,
         sleep: Callable[[float], None] = time.sleep,
+        as_of: datetime | None = None,
     ) -> None:
         self.estate = estate
         self._clients = clients
         self._wanted = wanted if usage_days else lambda identity: False
         self._sleep = sleep
+        self._as_of = as_of
 
     def scopes(self) -> dict[str, tuple[str, ...]]:
         """Return the accounts whose identities are to be read."""
@@ -62,7 +66,7 @@ class IamSource:
     def collect(self, request: Request, memory: Memory, progress: Progress) -> Collected:
         """Return the identities of every account as they are now. Never raises for what AWS does."""
         whole = Collected()
-        questions = Questions(self._clients, request.at)
+        questions = Questions(self._clients, self._as_of or request.at)
         reader = Reader(questions, Organization(self._accounts, questions), self._wanted, self._sleep)
         known = memory.latest(STATE)
         try:

@@ -11,6 +11,8 @@ from typing import Any
 import httpx2
 from google.auth import exceptions, transport
 
+from monitor.sources.gcp.transport import loopback
+
 MAX_TOKEN_ANSWER = 2**20
 _BUSY = (408, 429)
 
@@ -53,13 +55,12 @@ class TokenRequests(transport.Request):
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
-        self._near = httpx2.Client(follow_redirects=False, trust_env=False)
-        self._far = httpx2.Client(follow_redirects=False)
+        self._clients: dict[bool, httpx2.Client] = {}
 
     def close(self) -> None:
         """Close all connections."""
-        self._near.close()
-        self._far.close()
+        for client in self._clients.values():
+            client.close()
 
     def __call__(
         self,
@@ -71,8 +72,15 @@ class TokenRequests(transport.Request):
         **_: Any,
     ) -> _Response:
         """Return the response. Raises TransportError, as google-auth expects it."""
-        near = url.startswith("http://")
-        client = self._near if near else self._far
+        far = not url.startswith("http://")
+        if not far and method == "POST" and not loopback(httpx2.URL(url).host):
+            # What is signed, or vouched for by another cloud, goes over nobody's open wire.
+            what = "http:// to the token endpoint would show the credential to everyone on the way"
+            raise exceptions.RefreshError(what)  # type: ignore[no-untyped-call]
+        client = self._clients.get(far)
+        if client is None:
+            # A client costs a fiftieth of a second, so each is made where it is needed.
+            client = self._clients[far] = httpx2.Client(follow_redirects=False, trust_env=far)
         content = body.encode() if isinstance(body, str) else body
         try:
             with client.stream(

@@ -26,6 +26,8 @@ ACCOUNTS, KEYS, POOLS, PROVIDERS, DENIES = (
     "policies",
 )
 """The fields that hold the entries of lists."""
+BINDINGS, PERMISSIONS, RULES = "bindings", "includedPermissions", "rules"
+"""The lists in policies, roles and deny policies."""
 MOST_ACCOUNTS, MOST_POOLS, MOST_PROVIDERS = "100", "1000", "100"
 """What the methods give in one page at most."""
 _PLACE = re.compile(r"(organizations|folders)/\d{1,20}|projects/[a-z0-9.:-]{1,64}", re.ASCII)
@@ -107,8 +109,13 @@ def providers(project: str, pool: str, scope: str) -> Question:
 def deny_policies(name: str, scope: str) -> Question:
     """Return the question for the names of the deny policies at a project, a folder or an organisation; rules are left out."""
     _kind(name, scope)
-    path = f"/v2/policies/{quote(f'cloudresourcemanager.googleapis.com/{name}', safe='')}/denypolicies"
+    path = f"/v2/{deny_point(name)}"
     return _ask("listPolicies", "policies", "iam", "GET", path, scope, f"iam.denypolicies.list on {name}")
+
+
+def deny_point(name: str) -> str:
+    """Return how the deny policies at a place are named, up to their ids: the place's full name is encoded."""
+    return f"policies/{quote(f'cloudresourcemanager.googleapis.com/{name}', safe='')}/denypolicies"
 
 
 def deny_policy(where: str, name: str, scope: str) -> Question:

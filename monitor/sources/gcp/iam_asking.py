@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from monitor.errors import Denied, SourceError
+from monitor.errors import Denied, Malformed, SourceError
 from monitor.model import EvidenceRef, Unknown
 from monitor.sources.gcp.client import GcpClient, Listed
-from monitor.sources.gcp.wire import Missing, Question
+from monitor.sources.gcp.wire import SOURCE, Missing, Question
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,12 +50,20 @@ class Questions:
     def __init__(self, client: GcpClient) -> None:
         self._client = client
 
-    def ask(self, question: Callable[[], Question]) -> Reply:
-        """Return what came of a question. It is made here, since a name from outside may fit into none."""
+    def ask(self, question: Callable[[], Question], field: str = "") -> Reply:
+        """Return what came of a question. It is made here, since a name from outside may fit into none.
+
+        `field` must be a list, or left out, as Google leaves out empty ones.
+        """
         try:
-            answer = self._client.ask(question())
+            ask = question()
+            answer = self._client.ask(ask)
         except SourceError as failed:
             return Reply(error=failed)
+        if field and not isinstance(answer.content.get(field), list | None):
+            what = f"{ask.told}: {field} of the answer is no list"
+            error = Malformed(what, source=SOURCE, scope=ask.scope, todo="see the captured bytes")
+            return Reply(error=error, evidence=(answer.evidence,))
         return Reply(content=answer.content, evidence=(answer.evidence,))
 
     def pages(self, question: Callable[[], Question], field: str) -> Listed:

@@ -90,8 +90,11 @@ class Places:
         """Return a role. A custom role that is not there is answered as a deleted one, which gives nothing."""
         kept = self._roles.get(name)
         if kept is None:
-            kept = self._questions.ask(partial(calls.role, name, scope))
-            if kept.missing and not name.startswith("roles/"):
+            kept = self._questions.ask(partial(calls.role, name, scope), calls.PERMISSIONS)
+            if kept.content is not None:
+                # roles.get tells all permissions, and leaves the list out where it is empty.
+                kept = msgspec.structs.replace(kept, content={calls.PERMISSIONS: [], **kept.content})
+            elif kept.missing and not name.startswith("roles/"):
                 kept = Reply(content={"name": name, "deleted": True})
             if _lasting([kept.error] if kept.error else []):
                 self._roles[name] = kept
@@ -106,7 +109,7 @@ class Places:
         return kept
 
     def _place(self, name: str, scope: str) -> Place:
-        policy = self._questions.ask(partial(calls.policy, name, scope))
+        policy = self._questions.ask(partial(calls.policy, name, scope), calls.BINDINGS)
         denies, refs, errors = self._denies(name, scope)
         return Place(
             name=name,
@@ -127,13 +130,14 @@ class Places:
         found: list[dict[str, Any]] = []
         for one in listed.entries:
             named = one.get("name") if isinstance(one, dict) else None
-            reply = self._questions.ask(partial(calls.deny_policy, name, str(named), scope))
+            reply = self._questions.ask(partial(calls.deny_policy, name, str(named), scope), calls.RULES)
             refs = (*refs, *reply.evidence)
             if reply.missing:
                 continue  # it is gone since it was listed
             if reply.content is None:
                 return unknown(reply.error), refs, ((reply.error,) if reply.error else ())
-            found.append(reply.content)
+            # Names of answers have the project's number; everything else that is said of a project has its id.
+            found.append({**reply.content, "name": f"{calls.deny_point(name)}/{str(named).rpartition('/')[2]}"})
         return tuple(found), refs, ()
 
 

@@ -14,7 +14,7 @@ from functools import partial
 import msgspec
 
 from monitor.decode.gcp_iam import ProjectMaterial, identities
-from monitor.errors import Denied, SourceError, Throttled
+from monitor.errors import Denied, Malformed, SourceError, Throttled
 from monitor.facts.identity import Identity, IdentityList
 from monitor.facts.policy import Policy
 from monitor.model import CoverageStatus, EvidenceRef, ScopeCoverage, Unknown
@@ -67,9 +67,11 @@ class Reader:
         above = self._above(what, scope)
         failures.note((what.error, *here.errors, *above.errors, *(e for one in above.places for e in one.errors)))
         listed = self._questions.pages(partial(calls.accounts, project, scope), calls.ACCOUNTS)
-        failures.note([listed.error])
         pages = {_text(one, "email"): ref for entries, ref in listed.pages for one in entries}
         emails = tuple(sorted(email for email in pages if email))
+        nameless = Malformed(f"a service account of {project} is listed without its e-mail", source=SOURCE, scope=scope)
+        unlisted = listed.error or (nameless if "" in pages else None)
+        failures.note([unlisted])
         read = self._accounts(project, emails, scope)
         gone = {one.email for one in read if one.gone}
         failures.note(error for one in read if not one.gone for error in (one.policy.error, one.keys.error))
@@ -98,10 +100,10 @@ class Reader:
         material, roles = self._with_roles(material, scope, failures)
         found = _cited(identities(material), roles, {one.email: one.policy.evidence for one in read}, project)
         return Project(
-            listing=self._listing(project, found, listed.error, listed.evidence),
+            listing=self._listing(project, found, unlisted, listed.evidence),
             identities=found,
-            coverage=_coverage(scope, failures, listed.error, {"identities": len(found), "gone": len(gone)}),
-            whole=listed.error is None,
+            coverage=_coverage(scope, failures, unlisted, {"identities": len(found), "gone": len(gone)}),
+            whole=unlisted is None,
         )
 
     def _above(self, what: Reply, scope: str) -> Above:
@@ -122,8 +124,8 @@ class Reader:
     def _account(self, project: str, email: str, scope: str) -> _Account:
         return _Account(
             email=email,
-            policy=self._questions.ask(partial(calls.account_policy, project, email, scope)),
-            keys=self._questions.ask(partial(calls.keys, project, email, scope)),
+            policy=self._questions.ask(partial(calls.account_policy, project, email, scope), calls.BINDINGS),
+            keys=self._questions.ask(partial(calls.keys, project, email, scope), calls.KEYS),
         )
 
     def _pools(
@@ -190,8 +192,7 @@ def _denies(places: list[Place], broken: Unknown | None) -> tuple[object, ...] |
 def _keys(reply: Reply) -> tuple[object, ...] | Unknown:
     if reply.content is None:
         return unknown(reply.error)
-    listed = reply.content.get(calls.KEYS, [])
-    return tuple(listed) if isinstance(listed, list) else Unknown("the answer of keys.list is no list of keys")
+    return tuple(reply.content.get(calls.KEYS) or ())
 
 
 def _cited(

@@ -92,6 +92,10 @@ class GitHubSource:
         end = min(request.until or request.at, request.at - self.watch.settle)
         return min(end, self.watch.until) if self.watch.until else end
 
+    def _as_of(self, request: Request) -> datetime:
+        """Return when what is read held: captured answers are as old as the material."""
+        return min(request.at, self.watch.until) if self.watch.replayed and self.watch.until else request.at
+
     def _since(self, organisation: str, request: Request, marks: Mapping[str, datetime]) -> dict[str, datetime]:
         """Return from when each source of history is owed."""
         if request.since:
@@ -120,7 +124,9 @@ class GitHubSource:
             if watch.trusted:
                 matter = concerned(settings.repositories, watch.entries, watch.trusted)
                 lacking = unseen(organisation, settings.repositories, watch.trusted, ended=settings.ended)
-                identities = read_identities(forge, organisation, matter, request.at, watch.workers, progress, lacking)
+                identities = read_identities(
+                    forge, organisation, matter, self._as_of(request), watch.workers, progress, lacking
+                )
             coverage = (*settings.coverage, *history.coverage, *identities.coverage)
             if not any(c.status in _TO_RESUME for c in coverage):
                 forge.done()

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.fakes.github.rest_secrets import Key, Secret, vault
 from tests.fakes.github.world import ClassicRule, Environment, Repository, World
 
 AT = datetime(2026, 4, 1, 1, 30, tzinfo=UTC)
@@ -90,6 +91,10 @@ def build() -> World:
     place(platform)
     for name in ("web-frontend", "mobile-app", "mail", "calendar", "profiles", "media", "geo", "feature-flags"):
         one = guarded(name)
+        if name == "media":
+            keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SLACK_WEBHOOK")
+            vault(one).secrets.extend(Secret(key, on(2, 9), on(2, 9)) for key in keys)
+            planted(one, "deploy-credentials", "credentials", "fail", "cloud keys are kept as secrets")
         world.move(one, on(12, 9), "dev-two", pull=12)
     sound = world.add("accounts")
     sound.classic.append(ClassicRule(world.number()))
@@ -216,6 +221,10 @@ def build() -> World:
     world.bypassed(alerts, on(22, 7), "admin-person", head, ("pull_request",))
     planted(alerts, "protection-lapse", "main", "fail", "rules were passed by")
 
+    # A deploy key that can write.
+    vault(platform).keys.append(Key(world.number(), "mirror", read_only=False, created_at=on(3, 9)))
+    planted(platform, "deploy-credentials", "credentials", "fail", "a deploy key can write")
+
     # What is none of these.
     world.add("legacy-crm", archived=True)
     world.add("new-idea", empty=True, branches=[])
@@ -230,7 +239,9 @@ def build() -> World:
 
 def capture(out: Path) -> int:
     """Write the captures of one sweep of the example; return how many."""
+    from monitor.decode.github_trust import repositories_of
     from monitor.expected.load import load
+    from monitor.expected.models import TokenProof
     from monitor.sources.github.client import GitHubConnection, connect
     from monitor.sources.github.source import GitHubSource, Watch
     from monitor.sources.ports import Request
@@ -238,7 +249,10 @@ def capture(out: Path) -> int:
     from tests.fakes.github.memory import Nothing
     from tests.fakes.github.server import GitHubFake
 
-    entries = load(Path("config/expected")).sections.repositories
+    sections = load(Path("config/expected")).sections
+    entries = sections.repositories
+    proofs = [one.proof for one in sections.deploy_identities]
+    subjects = [subject for proof in proofs if isinstance(proof, TokenProof) for subject in proof.subjects]
     with GitHubFake(build()) as fake:
         source = GitHubSource(
             Watch(
@@ -247,6 +261,7 @@ def capture(out: Path) -> int:
                 start=on(1, 0),
                 until=datetime(2026, 4, 1, 1, tzinfo=UTC),
                 replayed=True,
+                trusted=repositories_of(subjects),
             ),
             lambda organisation, request: connect(
                 GitHubConnection(api=fake.url, token="example-token-classic"),

@@ -117,3 +117,25 @@ def accesses(identities: Iterable[Identity]) -> dict[str, Any]:
 
 def escalations(identities: Iterable[Identity], name: str) -> tuple[Any, ...]:
     return tuple(one for one in accesses(identities)[name].powers if one.kind == "escalation")
+
+
+def by_rule(found: tuple[Any, ...], rule: str) -> list[Any]:
+    return [one for one in found if one.rule == rule]
+
+
+def only(found: tuple[Any, ...], rule: str) -> Any:
+    (one,) = by_rule(found, rule)
+    return one
+
+
+def document(*statements: dict[str, Any]) -> Identity:
+    return Identity(
+        provider="aws",
+        account="",
+        id="document",
+        name="policy.json",
+        kind="role",
+        at=AT,
+        document=True,
+        policies=(policy("policy.json", *statements),),
+    )

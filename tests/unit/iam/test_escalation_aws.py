@@ -13,9 +13,8 @@ from monitor.iam.escalation_rule import Reach, Rule
 from monitor.iam.wildcards import wild
 from monitor.model import Severity
 from tests.unit.iam import made
-from tests.unit.iam.made import ACCOUNT, EVERYTHING, allow, arn, deny, equals, escalations, policy, role, served, user
+from tests.unit.iam.made import ACCOUNT, EVERYTHING, allow, deny, equals, escalations, policy, role, served, user
 
-ME_USER, ME_ROLE = arn("user", "me"), arn("role", "me")
 MANAGED = f"arn:aws:iam::{ACCOUNT}:policy/team"
 
 

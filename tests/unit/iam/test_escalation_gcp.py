@@ -119,3 +119,9 @@ def test_an_account_that_names_another_in_its_policy_can_be_become_by_it() -> No
 def test_no_custom_role_of_its_own_means_none_to_change() -> None:
     me = account_of("me", allow("iam.roles.update", on=PROJECT_NAME))
     assert not escalations((me, account_of("chief", OWNER)))
+
+
+def test_all_permissions_to_share_resources_are_told_together() -> None:
+    shares = ("pubsub.topics.setIamPolicy", "storage.buckets.setIamPolicy")
+    (found,) = escalations((account_of("me", allow(*shares, on=PROJECT_NAME)), account_of("other")))
+    assert (found.rule, found.actions, found.severity) == ("gcp-set-resource-policy", shares, Severity.MEDIUM)
