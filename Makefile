@@ -71,6 +71,7 @@ example: $(VENV)/dev
 	rm -rf config/captured/aws
 	$(BIN)/python -m monitor.example organisation --out config/captured/aws --seed 19
 	$(BIN)/python -m tests.fakes.github.example --out config/captured/github
+	$(BIN)/python -m tests.fakes.gcp.example --out config/captured/gcp
 
 lock: $(VENV)/made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -146,7 +146,7 @@ def account(roles: int, seed: int = 19) -> tuple[dict[str, Any], dict[str, dict[
         truth[name] = planted
         found.append(_role(name, trust, policies, boundary))
     details = {
-        "UserDetailList": [],
+        "UserDetailList": [_user("chief", [_allow(("*",), "*")])],
         "GroupDetailList": [],
         "RoleDetailList": found,
         "Policies": [_managed("only-reads", [_allow(("s3:Get*", "ec2:Describe*", "logs:*"), "*")])],
@@ -209,6 +209,21 @@ def _role(name: str, trust: Any, policies: list[tuple[str, list[Any]]], boundary
     if boundary:
         found["PermissionsBoundary"] = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": boundary}
     return found
+
+
+def _user(name: str, statements: list[Any]) -> dict[str, Any]:
+    return {
+        "Path": "/",
+        "UserName": name,
+        "UserId": "AIDAEXAMPLE000000000001",
+        "Arn": f"arn:aws:iam::{ACCOUNT}:user/{name}",
+        "CreateDate": "2025-01-01T00:00:00+00:00",
+        "UserPolicyList": [
+            {"PolicyName": "rights", "PolicyDocument": {"Version": "2012-10-17", "Statement": statements}}
+        ],
+        "GroupList": [],
+        "AttachedManagedPolicies": [],
+    }
 
 
 def _managed(name: str, statements: list[Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.iam_accounts import ISSUER, PROVIDER, write
+from benchmarks.iam_accounts import ACCOUNT, ISSUER, PROVIDER, write
 
 ROOT = Path(__file__).parents[1]
 PEER = ROOT / "build/peers/bin/cloudsplaining"
@@ -24,8 +24,8 @@ def judged(path: Path) -> None:
     """Judge the roles of a file with all three checks, and print as JSON what was found and what it took. In its own process."""
     began = time.perf_counter()
     from monitor.decode.aws_iam import OidcProvider, authorization
+    from monitor.expected.models import DeployIdentity
     from monitor.iam.analysis import analyse
-
     from monitor.model import Sweep, Window
     from monitor.sources.catalogue import aws_catalogue
     from monitor.sweep import registry
@@ -42,11 +42,24 @@ def judged(path: Path) -> None:
     steps["evaluated"] = time.perf_counter() - began
     checks = registry.chosen(registry.discover(), ("deploy-trust", "deploy-privilege", "deploy-credentials"))
     sweep = Sweep(id="bench", planned_for=AT, at=AT, window=Window(AT, AT))
-    results = [result for check in checks for result in check.evaluate(accesses, check.expects(), sweep)]
+    declared = {
+        "id": "services",
+        "principals": [f"arn:aws:iam::{ACCOUNT}:role/svc-*"],
+        "proof": {
+            "token": {
+                "issuer": ISSUER,
+                "subjects": ["repo:example-org/*:ref:refs/heads/main"],
+                "audience": "sts.amazonaws.com",
+            }
+        },
+    }
+    expected = {"deploy_identities": (DeployIdentity.model_validate(declared),)}
+    results = [result for check in checks for result in check.evaluate(accesses, check.expects(**expected), sweep)]
     steps["judged"] = time.perf_counter() - began
     escalation, trust = {}, {}
     for access in accesses:
-        powers = [one for one in access.powers if one.kind == "escalation"] if isinstance(access.powers, tuple) else []
+        mine = access.powers if isinstance(access.powers, tuple) else ()
+        powers = [one for one in mine if one.kind in ("escalation", "gives-rights", "near-admin", "admin")]
         standing = "closed" if not powers else "conditional" if all(one.conditions for one in powers) else "open"
         escalation[access.identity.short] = standing
     names = {access.identity.subject("trust"): access.identity.short for access in accesses}
@@ -127,8 +140,10 @@ def main() -> None:
         tell("cloudsplaining", found, truth, set())
         bad = {name for name, one in truth.items() if one["trust"] == "bad"}
         failed = {name for name, (outcome, _) in mine["trust"].items() if outcome == "fail"}
+        sound = {name for name, one in truth.items() if one["trust"] == "good"}
         print(
-            f"  monitor          bad trust: found {len(bad & failed)} of {len(bad)} (cloudsplaining judges no conditions of trust)"
+            f"  monitor          bad trust: found {len(bad & failed)} of {len(bad)}, raised falsely {len(sound & failed)} of "
+            f"{len(sound)} (cloudsplaining judges no conditions of trust)"
         )
         ten, long = ours(_big(folder))
         print(f"  monitor          {ten['roles']:,} roles: {long:.2f} s, {ten['peak']} MB")

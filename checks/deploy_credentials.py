@@ -48,12 +48,10 @@ def evaluate(facts: Iterable[Fact], expect: CredentialExpectations, sweep: Sweep
         if _declared(access.identity.name, expect) or concerned(access):
             yield _identity(access.identity, expect.identities, sweep.as_of(access.identity.at))
     yield from _lacking(found, one_each(found), expect)
-    kept: dict[str, list[KeptCredentials]] = {}
-    for fact in found:
-        if isinstance(fact, KeptCredentials):
-            kept.setdefault(fact.subject, []).append(fact)
-    for _, told in sorted(kept.items()):
-        yield _kept(sorted(told, key=repr), expect.identities, sweep.as_of(max(one.at for one in told)))
+    kept = [fact for fact in found if isinstance(fact, KeptCredentials)]
+    for subject in sorted({fact.subject for fact in kept}):
+        mine = sorted((fact for fact in kept if fact.subject == subject), key=repr)
+        yield _kept(mine, expect.identities, sweep.as_of(max(one.at for one in mine)))
 
 
 class _Weighed(msgspec.Struct, kw_only=True):

@@ -159,6 +159,9 @@ def _unused(access: Access, rules: IdentityRules, sweep: Sweep) -> Result:
     since = sweep.as_of(identity.at).at - timedelta(days=days)
     expected = {"unused_after_days": days}
     part = "unused"
+    if identity.provider == "gcp":
+        why = "what a service account uses is not read on Google Cloud yet"
+        return _result(access, Outcome.NOT_APPLICABLE, Severity.LOW, why, expected, part=part)
     if identity.created_at is not None and identity.created_at > since:
         return _result(
             access, Outcome.NOT_APPLICABLE, Severity.LOW, f"is younger than {days} days", expected, part=part

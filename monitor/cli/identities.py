@@ -52,7 +52,7 @@ def show_list(
         ["identity", "kind", "account", "trust", "privilege", "credentials"],
         [
             [
-                safe(access.identity.short),
+                safe(access.identity.short.partition("@")[0]),
                 access.identity.kind,
                 safe(production.name_of(access.identity.provider, access.identity.account)),
                 *(coloured(_outcome(results, check)).replace("not-applicable", "-") for check in _CHECKS),

@@ -32,8 +32,8 @@ class Power(msgspec.Struct, frozen=True, kw_only=True):
     """Something that an identity can do and that needs a reason.
 
     `kind`: admin, near-admin, service-wide, gives-rights, destroys-data, blinds-logs, escalation. `rule` is the name of the
-    rule: of an escalation the path's id, else the service or the kind. `actions` are those that open it, and `by` the
-    statements that combine to it. `resources` are where they hold. `reaches` is, for an escalation, what it leads to: the name of the
+    rule: of an escalation the path's id, else the service or the kind. `actions` are those that open it, `by` the statements
+    that combine to it, `resources` where they hold. `reaches` is, for an escalation, what it leads to: the name of the
     identity that can be become, or `admin`. `through` are the identities in between, nearest first. `conditions`, in words:
     it is open only where they hold; empty: always. `source` is where the rule comes from (an address).
     """

@@ -5,10 +5,12 @@ A test narrows only where it surely implies something; whatever it says besides 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from monitor.facts.issuers import Form, Slot
-from monitor.facts.language import Demand, glob, literal, witness
+from monitor.facts.language import Demand, Pattern, glob, literal, witness
 from monitor.facts.trust import ClaimTest
 
 MOST_FORMS = 512
@@ -21,6 +23,38 @@ def demand(test: ClaimTest) -> Demand:
     cased = not test.ignores_case
     patterns = (glob(one, cased=cased) if test.wild else literal(one, cased=cased) for one in test.patterns)
     return Demand(tuple(patterns), negated=test.negated)
+
+
+@lru_cache(maxsize=65536)
+def stands_for(pattern: Pattern, text: str) -> bool:
+    """Return whether a pattern stands for a whole text. Time is at most the product of their lengths."""
+    runs = 0
+    for n, (kind, _) in enumerate(pattern):
+        runs |= (kind == "*") << n
+    places = _spread(1, runs)
+    for letter in text:
+        after, left = 0, places & ~(1 << len(pattern))
+        while left:
+            bit = left & -left
+            left ^= bit
+            kind, chars = pattern[bit.bit_length() - 1]
+            if (letter in chars) == (kind == "="):
+                after |= bit if kind == "*" else bit << 1
+        places = _spread(after, runs)
+        if not places:
+            return False
+    return bool(places >> len(pattern) & 1)
+
+
+def _spread(places: int, runs: int) -> int:
+    while more := ((places & runs) << 1) & ~places:
+        places |= more
+    return places
+
+
+def meets(text: str, one: Demand) -> bool:
+    """Return whether a text meets a demand."""
+    return any(stands_for(pattern, text) for pattern in one.patterns) is not one.negated
 
 
 def owned(forms: tuple[Form, ...], tests: tuple[ClaimTest, ...]) -> tuple[Form, ...]:

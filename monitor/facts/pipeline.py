@@ -13,10 +13,11 @@ _STARTS = ("token.actions.githubusercontent.com/", "oidc.circleci.com/", "api.bi
 
 
 def is_pipeline(issuer: str) -> bool:
-    """Return whether an issuer (without its scheme) signs tokens for the jobs of a pipeline."""
+    """Return whether an issuer (without its scheme) signs tokens for the jobs of a pipeline; one that is not known may."""
     name = issuer.lower().removeprefix("https://").rstrip("/")
     return (
-        name in _HOSTS
+        not name
+        or name in _HOSTS
         or name.startswith(_STARTS)
         or name.endswith("/_services/token")  # GitHub Enterprise Server
         or (name.startswith("token.actions.") and name.endswith(".ghe.com"))

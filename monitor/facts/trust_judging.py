@@ -146,7 +146,10 @@ def _lets_in(
     positive = [test for test in about if not test.negated]
     entries = [pattern for test in positive for pattern in test.patterns]
     what = "lets in"
-    if not positive:
+    others = [test.words() for test in path.tests if test.claim not in ("sub", "aud")]
+    if not positive and others and not about:
+        what = f"{' and '.join(others)} alone lets in"
+    elif not positive:
         what = "no subject is demanded: it lets in" if not about else "subjects are only excluded: it lets in"
     elif len(entries) > 1:
         bad = _entry(path, positive, stranger)

@@ -94,6 +94,10 @@ def _services(principal: str) -> tuple[str, ...]:
     return (principal, f"{found[1]}.amazonaws.com") if found else (principal,)
 
 
+_ATTACH = "iam.serviceAccounts.actAs"
+"""To attach a service account to what one makes: https://docs.cloud.google.com/iam/docs/service-account-permissions"""
+
+
 class Account:
     """The identities of one account: all of each kind, roles by the service that they trust, and who trusts the account."""
 
@@ -157,6 +161,8 @@ class Accounts:
             way = Way(one.name, trusting.service_words(path, one.account), by=f"{one.short}: {path.by}")
             for name in _services(service):
                 self.of(one).serving.setdefault(name, Ways()).add(way)
+            return
+        if path.action == _ATTACH:  # it runs as that account only where something is made to run: rules of their own
             return
         way = Way(one.name, trusting.words(path), trusting.personal(path), f"{one.short}: {path.by}")
         if path.kind == "account" and not wild(path.principal):

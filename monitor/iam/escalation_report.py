@@ -201,7 +201,9 @@ def _power(
 
 
 def _cited(met: asking.Met, way: Way, more: tuple[str, ...] = ()) -> asking.Met:
-    return met._replace(by=_once(met.by + ((way.by,) if way.by else ()) + more))
+    """Return what is met, with the statement of the one that it leads to. By that one's trust alone, it holds on that one."""
+    by = _once(met.by + ((way.by,) if way.by else ()) + more)
+    return met._replace(by=by, resources=met.resources or (way.name,))
 
 
 def _told(through: tuple[str, ...], held: Mapping[str, Rights]) -> str:

@@ -77,8 +77,8 @@ class Taking:
 
     def _by_trust(self, own: Rights, rule: Rule) -> Met:
         if own.identity.provider != "aws":
-            return Met(tuple(alternatives[0] for alternatives in rule.on))
-        return Met((ASSUME,), tuple(dict.fromkeys(hold.by for hold in own.holds(ASSUME))))
+            return Met(tuple(alternatives[0] for alternatives in rule.on), resources=())
+        return Met((ASSUME,), tuple(dict.fromkeys(hold.by for hold in own.holds(ASSUME))), resources=())
 
     def _taken(self, own: Rights, way: Way) -> Way | None:
         """Return the way to one that names this identity, if it may go it, with its conditions.

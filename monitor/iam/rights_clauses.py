@@ -47,6 +47,11 @@ class Actions:
         return self.catalogue.named(self.write_bits)
 
     @cached_property
+    def reads(self) -> tuple[str, ...]:
+        """The names of those that only read or list."""
+        return self.catalogue.named(self.bits & self.catalogue.reads)
+
+    @cached_property
     def services(self) -> tuple[str, ...]:
         """The services of all of them."""
         return self.catalogue.served(self.bits)

@@ -58,6 +58,7 @@ class Piece:
         if self._granted is None:
             self._granted = Granted(
                 writes=self.actions.writes,
+                reads=self.actions.reads,
                 services=self.actions.services,
                 resources=self.resources,
                 except_resources=self.excepts,

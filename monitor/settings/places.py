@@ -99,5 +99,14 @@ def _api_mistake(text: str) -> str:
     return text.rstrip("/")
 
 
+def _google_mistake(text: str) -> str:
+    if text.count("{service}") > 1 or set("{}") & set(text.replace("{service}", "")):
+        raise ValueError(f"{shown(text)} is no address; write https://{{service}}.googleapis.com")
+    _api_mistake(text.replace("{service}", "iam"))
+    return text.rstrip("/")
+
+
+GoogleAddress = Annotated[Text, AfterValidator(_google_mistake)]
+"""The address of Google's APIs: `{service}` stands for the service's name; without, all are at one address."""
 ApiAddress = Annotated[Text, AfterValidator(_api_mistake)]
 """The address of an API, encrypted unless it is this machine; without a slash at its end."""

@@ -19,7 +19,16 @@ from pydantic import (
 )
 
 from monitor.expected.fields import Moment, ServiceAccount, Text
-from monitor.settings.places import STATE, ApiAddress, Folder, Location, Origin, RoleName, database_address
+from monitor.settings.places import (
+    STATE,
+    ApiAddress,
+    Folder,
+    GoogleAddress,
+    Location,
+    Origin,
+    RoleName,
+    database_address,
+)
 
 
 class Section(BaseModel):
@@ -136,6 +145,10 @@ class GitHubSettings(Section):
 class GcpSettings(Section):
     """How Google Cloud is read: with the credentials of the environment or a file, or from captured answers."""
 
+    api: GoogleAddress = Field(
+        default="https://{service}.googleapis.com",
+        description="Address of Google's APIs, as for Private Google Access; {service} is the service's name",
+    )
     credentials: Folder | None = Field(
         default=None,
         description="File of credentials (a workload identity's configuration, or a key); else the environment's",

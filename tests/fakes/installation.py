@@ -59,7 +59,10 @@ class Installation:
             (self.config / "captured" / "aws").symlink_to(captured, target_is_directory=True)
         if github:
             (self.config / "captured").mkdir(exist_ok=True)
-            (self.config / "captured" / "github").symlink_to(ROOT / "config/captured/github", target_is_directory=True)
+            for forge in ("github", "gcp"):
+                (self.config / "captured" / forge).symlink_to(
+                    ROOT / "config/captured" / forge, target_is_directory=True
+                )
         else:
             self._without_github()
         self.state = folder / "var"
@@ -69,13 +72,14 @@ class Installation:
 
     def _without_github(self) -> None:
         settings = self.config / "monitor.yaml"
-        head, _, rest = settings.read_text().partition("\ngithub:\n")
+        head, _, rest = settings.read_text().partition("\n# Identities of Google Cloud.")
         settings.write_text(head + "\n" + rest[rest.index("# Processes that read logs.") :])
         production = self.config / "expected/production.yaml"
-        production.write_text(production.read_text().partition("\n  # Organisations on GitHub")[0] + "\n")
+        production.write_text(production.read_text().partition("\n  # Projects of Google Cloud")[0] + "\n")
         identities = self.config / "expected/identities.yaml"
         text = identities.read_text()
         assert text.count("\nidentities:\n") == 1
+        text = text[: text.index("\n  # On Google Cloud:")] + text[text.index("\n# What holds for all of them.") :]
         identities.write_text(text.replace("\nidentities:\n", "\nidentities:\n  watched: false\n"))
         (self.config / "expected/repositories.yaml").unlink()
 

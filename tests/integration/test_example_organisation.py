@@ -23,7 +23,9 @@ GITHUB = {
     "protection-lapse": r"branch:([^:]+):(?:lapse|bypass)@.+",
     "direct-push": r"branch:([^:]+):updates@.+",
     "environment-protection": r"environment:([^:]+)",
+    "deploy-credentials": r"(credentials)",
 }
+IDENTITIES = ("deploy-trust", "deploy-privilege", "deploy-credentials")
 EMERGENCY = """
   - id: EC-2026-099
     ticket: OPS-4799
@@ -44,13 +46,17 @@ def swept(tmp_path_factory: pytest.TempPathFactory, organisation: Path) -> Insta
 
 
 def is_github(result: Result) -> bool:
-    return result.check in GITHUB or result.subject.startswith("github:") or result.scope.startswith("github:")
+    return result.subject.startswith("github:") or result.scope.startswith("github:")
+
+
+def is_identity(result: Result) -> bool:
+    return result.check in IDENTITIES and not is_github(result)
 
 
 @pytest.fixture(scope="module")
 def month(swept: Installation) -> list[Result]:
-    """What was judged of AWS: all that is not of GitHub."""
-    return [result for result in swept.results(0) if not is_github(result)]
+    """What was judged of the audit log of AWS: all that is neither of GitHub nor of identities."""
+    return [result for result in swept.results(0) if not is_github(result) and not is_identity(result)]
 
 
 @pytest.fixture(scope="module")

@@ -259,6 +259,16 @@ def test_roles_and_places_are_read_once_for_all_projects(fake: GcpFake, tmp_path
     assert any(ref.name == "cloudresourcemanager.organizations.getIamPolicy" for ref in one.evidence)
 
 
+def test_what_was_only_broken_for_one_project_is_asked_again_for_the_next(fake: GcpFake, tmp_path: Path) -> None:
+    other = "example-batch"
+    fake.world.project(other, "515104041263", INNER)
+    fake.world.account(other, "worker")
+    fake.faults = faults.first(2, faults.broken(503), f"{ORGANISATION}:getIamPolicy")
+    found = Sweeps(fake, tmp_path, PROJECT, other, attempts=2)()
+    assert coverage(found).status is CoverageStatus.PARTIAL
+    assert coverage(found, other).status is CoverageStatus.COMPLETE
+
+
 # What could not be read.
 
 

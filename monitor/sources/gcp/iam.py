@@ -7,6 +7,7 @@ could not be read is Unknown in just its field.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -26,11 +27,15 @@ STATE = "gcp.identity"
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
-    """What is watched: projects by their ids. `workers`: requests under way at once, one if captures answer."""
+    """What is watched: projects by their ids. `workers`: requests under way at once, one if captures answer.
+
+    `as_of` (UTC) is when captured answers were given: what they tell held then, not at the time of the sweep.
+    """
 
     projects: tuple[str, ...]
     workers: int = 4
     replayed: bool = False
+    as_of: datetime | None = None
 
 
 class GcpIamSource:
@@ -56,7 +61,7 @@ class GcpIamSource:
         known = memory.latest(STATE)
         with self._connect(request) as client:
             workers = 1 if self.watch.replayed else self.watch.workers
-            reader = Reader(Questions(client), request.at, workers, progress)
+            reader = Reader(Questions(client), self.watch.as_of or request.at, workers, progress)
             for project in self._projects:
                 _add(whole, reader.project(project), known)
             whole.captures = list(client.captured)

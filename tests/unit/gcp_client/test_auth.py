@@ -213,7 +213,7 @@ def test_a_token_endpoint_out_of_reach_is_unavailable(tmp_path: Path) -> None:
 
 
 def test_nothing_signed_goes_over_an_open_wire(fake: GcpFake, tmp_path: Path) -> None:
-    file = tmp_path / "key.json"
+    file = tmp_path / "open.json"
     file.write_text(json.dumps(key_file("http://token.example.com/token")))
     error = refusal(client(fake, tmp_path, credentials=file))
     assert isinstance(error, Denied)
