@@ -10,6 +10,7 @@ would have sufficed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -18,7 +19,7 @@ import msgspec
 
 from monitor.expected.models import Allowance, DeployIdentity, IdentityRules, Production
 from monitor.facts.access import Access, Granted, Power
-from monitor.facts.allowing import Allowed
+from monitor.facts.allowing import Allowed, places_of
 from monitor.facts.pipeline import concerned, one_each, unwatched
 from monitor.facts.rightsizing import sufficing, unused
 from monitor.model import Check, Expectation, Outcome, Result, Severity, Sweep, Unknown
@@ -44,6 +45,8 @@ NOT_NARROWING = frozenset(
 )
 """Conditions that leave a right as strong as it is: where, or over which transport, it is used."""
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+_KEY = re.compile(r"(?:String|Numeric|Date|Bool|Binary|IpAddress|NotIpAddress|Arn|Null)[A-Za-z]* ([a-z0-9-]+:[^\s]+)")
+"""The key of a condition in words: what follows the operator."""
 
 
 class PrivilegeExpectations(Expectation):
@@ -135,11 +138,17 @@ def _weigh(powers: Iterable[Power], granted: Iterable[Granted], declared: list[D
     entries: list[Allowance] = [one for entry in declared for one in entry.allows or ()]
     allowed = Allowed((one.actions, one.resources, one.reason) for one in entries)
     found = _Weighed(open=[], conditional=[], declared=[], beyond=[])
+    powers, granted = tuple(powers), tuple(granted)
+    given = places_of(powers, granted) if entries else {}
     for power in powers:
         why = allowed.covers(power.actions, power.resources)
+        if (
+            not why and power.reaches != "admin"
+        ):  # what makes an administrator is declared by one entry that names it all
+            why = allowed.combined(power.actions, power.resources, given)
         if why:
             found.declared.append((power, why))
-        elif any(_narrows(words) for words in power.conditions):
+        elif any(_narrows(words, power) for words in power.conditions):
             found.conditional.append(power)
         else:
             found.open.append(power)
@@ -231,9 +240,20 @@ def _result(
     )
 
 
-def _narrows(words: str) -> bool:
+def _narrows(words: str, power: Power) -> bool:
     """Return whether a condition may leave less of a right: any of which nobody has said that it does not."""
-    return next((part for part in words.split() if ":" in part and part == part.lower()), words) not in NOT_NARROWING
+    if words.startswith("not on "):
+        return _spares(words.removeprefix("not on "), power)
+    keys = _KEY.findall(words)
+    if words.startswith("unless "):  # whoever meets one of its conditions is not denied
+        return not any(key in NOT_NARROWING for key in keys)
+    return not keys or any(key not in NOT_NARROWING for key in keys)
+
+
+def _spares(pattern: str, power: Power) -> bool:
+    """Return whether a power may come to nothing as it does not reach these resources: all that its service has."""
+    parts = pattern.split(":", 5)
+    return len(parts) < 6 or (parts[2] in (power.rule, "*") and not parts[5].strip("*:/"))
 
 
 def _order(power: Power) -> tuple[int, int, str]:

@@ -157,6 +157,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     observed: dict[str, Any] = {}
     remedy: str = ""
     evidence: tuple[EvidenceRef, ...] = ()
+    waiver: str = ""
+    """Id of the waiver that covers it. Set after evaluation: the outcome stays what it is."""
+    owner: str = ""
+    """Who is to act on it, by the rules of ownership. Set after evaluation."""
 
 
 class Expectation(pydantic.BaseModel):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+
+from monitor.facts.access import Granted, Power
 
 
 class Allowed:
@@ -28,9 +30,31 @@ class Allowed:
                 reasons += [entry[2] for entry in fits]
         return "; ".join(dict.fromkeys(reasons)) if found else ""
 
+    def combined(self, actions: Iterable[str], resources: Iterable[str], given: Mapping[str, tuple[str, ...]]) -> str:
+        """Return why these actions together are allowed: the reasons given; empty if one is not.
+
+        `given` tells where the identity may do each of them, so that a role that is passed and a function that is made with
+        it are compared with what is declared of each. Where they hold together must be allowed for one of them at least.
+        """
+        names, places = tuple(actions), tuple(resources) or ("*",)
+        if not all(any(self.covers((name,), (place,)) for name in names) for place in places):
+            return ""
+        found = [self.covers((name,), given.get(name, places)) for name in names]
+        return "; ".join(dict.fromkeys(found)) if found and all(found) else ""
+
     def missing(self, actions: tuple[str, ...], resources: tuple[str, ...]) -> tuple[str, ...]:
         """Return the actions that are not allowed on all these resources."""
         return tuple(action for action in actions if not self.covers((action,), resources))
+
+
+def places_of(powers: Iterable[Power], granted: Iterable[Granted]) -> dict[str, tuple[str, ...]]:
+    """Return where each action that a power names may be done."""
+    named = {action for power in powers for action in power.actions}
+    found: dict[str, dict[str, None]] = {}
+    for one in granted:
+        for action in named.intersection(one.writes):
+            found.setdefault(action, {}).update(dict.fromkeys(one.resources))
+    return {action: tuple(places) for action, places in found.items()}
 
 
 @lru_cache(maxsize=65536)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from monitor.facts.language import Demand, glob, witness
+from monitor.facts.protection import ProtectionRule
 from monitor.facts.repository import Environment, Repository, RepositoryList
 from monitor.facts.subjects import demand
 from monitor.facts.trust import TrustPath
@@ -87,13 +88,13 @@ class Places:
                 outcome=Outcome.FAIL,
                 why="there is none: any branch that names it makes one without protection",
             )
-        return _of(mine, told)
+        return _of(mine, told, known.rules)
 
 
-def _of(place: Environment, told: str) -> Strength:
-    fields = (place.branch_policy, place.reviewers, place.custom_rules)
+def _of(place: Environment, told: str, rules: tuple[ProtectionRule, ...] | Unknown) -> Strength:
+    branches = _branches_kept(place, rules)
     keeps = [
-        not isinstance(place.branch_policy, Unknown) and place.branch_policy in ("protected", "custom"),
+        branches is True,
         not isinstance(place.reviewers, Unknown) and bool(place.reviewers),
         not isinstance(place.custom_rules, Unknown) and bool(place.custom_rules),
     ]
@@ -104,7 +105,28 @@ def _of(place: Environment, told: str) -> Strength:
             outcome=Outcome.PASS,
             why=f"kept by {', '.join(w for w, k in zip(words, keeps, strict=True) if k)}",
         )
+    fields = (branches, place.reviewers, place.custom_rules)
     lost = next((one for one in fields if isinstance(one, Unknown)), None)
     if lost is not None:
         return Strength(told=told, outcome=Outcome.UNKNOWN, why=lost.reason, grant=lost.grant)
     return Strength(told=told, outcome=Outcome.FAIL, why="any branch may deploy to it, and nobody reviews")
+
+
+def _branches_kept(place: Environment, rules: tuple[ProtectionRule, ...] | Unknown) -> bool | Unknown:
+    """Return whether the branch policy keeps any branch out that somebody who may push can make."""
+    policy = place.branch_policy
+    if policy == "protected":
+        # "If no branch protection rules are defined for any branch in the repository, then all branches can deploy."
+        # https://docs.github.com/en/actions/reference/workflows-and-actions/deployments-and-environments
+        return rules if isinstance(rules, Unknown) else bool(rules)
+    if policy == "custom" and not isinstance(place.deploys_from, Unknown):
+        return not any(_any_name(pattern) for pattern in place.deploys_from)
+    if policy == "custom":
+        return place.deploys_from
+    return policy if isinstance(policy, Unknown) else False
+
+
+def _any_name(pattern: str) -> bool:
+    """Return whether a pattern of branches (or `tag:` of tags) says nothing of the name but how many parts it has."""
+    name = pattern.removeprefix("tag:")
+    return "*" in name and not name.strip("*?/")

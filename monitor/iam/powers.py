@@ -143,12 +143,11 @@ def _service_wide(rights: Rights) -> Iterator[Power]:
     catalogue = rights.catalogue
     found: dict[str, list[Piece]] = {}
     for piece in rights.pieces:
-        if rights.everywhere(piece.resources):
-            for service in piece.actions.write_services:
-                found.setdefault(service, []).append(piece)
-        else:
-            for service in {service_of(one, rights.identity.account) for one in piece.resources} - {""}:
-                found.setdefault(service, []).append(piece)
+        reached = {service_of(one, rights.identity.account) for one in piece.resources} - {""}
+        if "*" in reached or rights.everywhere(piece.resources):
+            reached = set(piece.actions.write_services)
+        for service in reached:
+            found.setdefault(service, []).append(piece)
     for service in sorted(found):
         mask = _writes_of(service, catalogue)
         pieces = found[service]

@@ -27,11 +27,15 @@ def short(actions: Actions) -> tuple[str, ...]:
 
 @lru_cache(maxsize=16_384)
 def service_of(resource: str, account: str) -> str:
-    """Return the service of which an ARN's pattern stands for all that the account has; empty for none."""
+    """Return the service of which an ARN's pattern stands for all that the account has; `*` for all services; else empty."""
     parts = resource.split(":", 5)
-    if len(parts) != 6 or parts[0] != "arn" or parts[3] not in ("", "*") or parts[4] not in ("", "*", account):
+    if len(parts) < 6 and resource.endswith("*"):  # `arn:aws:*`: a run goes on over all parts that are left
+        parts += ["*"] * (6 - len(parts))
+    if len(parts) != 6 or parts[0].strip("*?") not in ("", "arn") or parts[4].strip("*") not in ("", account):
         return ""
-    return parts[2] if parts[5] and not parts[5].strip("*:/") else ""
+    if parts[3].strip("*") or not parts[5] or parts[5].strip("*?:/"):
+        return ""
+    return parts[2] if parts[2].strip("*?") else "*"
 
 
 def wide_for(rights: Rights, service: str) -> list[Piece]:
@@ -40,7 +44,8 @@ def wide_for(rights: Rights, service: str) -> list[Piece]:
     return [
         piece
         for piece in rights.pieces
-        if rights.everywhere(piece.resources) or any(service_of(one, account) == service for one in piece.resources)
+        if rights.everywhere(piece.resources)
+        or any(service_of(one, account) in (service, "*") for one in piece.resources)
     ]
 
 

@@ -16,8 +16,9 @@ from sqlmodel import Field, SQLModel
 
 from monitor.model import ChangeClass, CoverageStatus, Outcome, Severity
 from monitor.store.reconcile import FindingState, Step
+from monitor.store.words import MessageState, SlotState
 
-HEAD = "0002"
+HEAD = "0003"
 """The migration these tables belong to. A test keeps it equal to the newest: asking Alembic costs half a second."""
 
 # Names that a migration can rely on: https://alembic.sqlalchemy.org/en/latest/naming.html
@@ -193,6 +194,58 @@ class FindingRow(SQLModel, table=True):
     result_index: int = Field(sa_type=BigInteger)
     result_sha256: str
     times_seen: int
+    waiver: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    owner: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    unknown_since: datetime | None = None
+
+
+class SlotRow(SQLModel, table=True):
+    """One slot of a schedule that somebody has claimed, or that is lost. A slot without a row is owed."""
+
+    __tablename__ = "slot"
+
+    schedule: str = Field(primary_key=True)
+    planned_for: datetime = Field(primary_key=True)
+    state: SlotState = Field(sa_type=_words(SlotState, "state"), index=True)
+    attempt: int
+    owner: str = Field(sa_type=Text)
+    claimed_at: datetime
+    ended_at: datetime | None = None
+    sweep_id: str = Field(default="", sa_type=Text)
+    reason: str = Field(default="", sa_type=Text)
+
+
+class OutboxRow(SQLModel, table=True):
+    """One message to one target. Its id is made of what it says, so that planning it twice leaves one. `body` is JSON."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index(None, "state", "next_at"),)
+
+    id: str = Field(primary_key=True)
+    sink: str
+    target: str = Field(sa_type=Text)
+    kind: str
+    finding_id: str = Field(default="", sa_type=Text)
+    created_at: datetime
+    next_at: datetime
+    state: MessageState = Field(sa_type=_words(MessageState, "state"))
+    attempts: int = 0
+    sent_at: datetime | None = None
+    reference: str = Field(default="", sa_type=Text)
+    error: str = Field(default="", sa_type=Text)
+    body: str = Field(sa_type=Text)
+
+
+class ThreadRow(SQLModel, table=True):
+    """Where a sink keeps the thread of a finding: its target, and the sink's own reference of the first message."""
+
+    __tablename__ = "thread"
+
+    sink: str = Field(primary_key=True)
+    finding_id: str = Field(primary_key=True)
+    target: str = Field(sa_type=Text)
+    reference: str = Field(sa_type=Text)
+    created_at: datetime
 
 
 class FindingSightingRow(SQLModel, table=True):

@@ -18,7 +18,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     `outcome`, `reason`, `result_index` and `result_sha256` are of the latest judgement, which is a pass once it is
     resolved, and `last_step` is what the sweep `last_sweep` did to it; `severity`, `scope`, `actor` and `change_class`
     are of the latest failing one. `first_seen`, `last_seen` and `times_seen`
-    count the sweeps that found it failing (or unknown, or in error).
+    count the sweeps that found it failing (or unknown, or in error). `waiver` is the id of the waiver that covered it in the
+    last sweep, `owner` who is to act on it, `unknown_since` since when nobody could look.
     """
 
     id: str
@@ -39,6 +40,14 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     result_index: int
     result_sha256: str
     times_seen: int
+    waiver: str = ""
+    owner: str = ""
+    unknown_since: datetime | None = None
+
+    @property
+    def standing(self) -> str:
+        """Return where it stands in one word: open, reopened, waived or resolved."""
+        return "waived" if self.waiver and self.is_open else self.state.value
 
     @property
     def is_open(self) -> bool:

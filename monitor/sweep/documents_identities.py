@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -124,8 +125,8 @@ def _object(body: bytes, what: str) -> dict[str, Any]:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
+        names = sorted(name for name, _ in pairs)
+        twice = next(one for one, other in pairwise(names) if one == other)
         raise ValueError(f"the key {twice[:80]!r} stands twice in one object")
     return found
 
@@ -151,7 +152,9 @@ def _trust(body: bytes) -> tuple[Identity, ...]:
     document = _inner(_object(body, "a trust policy"), "Role")
     inner = document.get("AssumeRolePolicyDocument", document)
     name = document.get("Arn")
-    made = msgspec.structs.replace(_EMPTY, name=name, account=account_of(name) or _NOBODY) if _text(name) else _EMPTY
+    made = _EMPTY
+    if isinstance(name, str) and name:
+        made = msgspec.structs.replace(_EMPTY, name=name, account=account_of(name) or _NOBODY)
     unread = Unknown("a trust policy alone does not show the account's providers")
     paths = aws_trust.trust_paths(inner, unread, made.account)
     if isinstance(paths, Unknown):
@@ -162,10 +165,6 @@ def _trust(body: bytes) -> tuple[Identity, ...]:
 def _inner(document: dict[str, Any], wrapper: str) -> dict[str, Any]:
     inner = document.get(wrapper)
     return inner if isinstance(inner, dict) else document
-
-
-def _text(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
 
 
 def _stand_in(what: str, identity: Identity) -> Identity:

@@ -44,7 +44,7 @@ def collected() -> Iterator[Collected]:
 
 def place(**more: Any) -> list[Any]:
     """The repository that the pipeline is trusted from, with its environment."""
-    settings = {"branch_policy": "protected", **more}
+    settings = {"branch_policy": "custom", "deploys_from": ("main",), **more}
     environment = Environment(id=1, name="production", **settings)
     one = Repository(organisation="example-org", id=1, name="example-org/payments", at=AT, environments=(environment,))
     return [one, RepositoryList(organisation="example-org", at=AT, ids=(1,))]

@@ -11,6 +11,7 @@ from checks.deploy_trust import TrustExpectations, evaluate
 from monitor.expected.models import DeployIdentity, GitHubEstate, IdentityRules, Production
 from monitor.facts.access import Access
 from monitor.facts.identity import Identity, IdentityList
+from monitor.facts.protection import ProtectionRule
 from monitor.facts.repository import Environment, Repository, Reviewer
 from monitor.facts.trust import ClaimTest, SubjectTemplate, TrustPath
 from monitor.model import Outcome, Result, Severity, Sweep, Unknown, Window
@@ -246,7 +247,9 @@ def test_a_star_that_is_taken_as_it_is_written_lets_nobody_in():
     ],
 )
 def test_trust_in_an_environment_is_as_strong_as_that(environment, outcome):
-    found = judged(access(token(sub(MINE))), None, repository(environment))
+    rule = ProtectionRule(key="classic:1", kind="classic", name="main")
+
+    found = judged(access(token(sub(MINE))), None, repository(environment, rules=(rule,)))
 
     assert found.outcome is outcome
     if outcome is not Outcome.PASS:

@@ -281,7 +281,7 @@ POLICIES: list[tuple[str, Any, str, str]] = [
     ("the bad is denied before", document(denied("IAM:*"), allow("iam:CreateAccessKey")), "pass", ""),
     ("all but reads is denied", document(allow("*"), {"Effect": "Deny", "NotAction": "s3:Get*", "Resource": "*"}), "pass", ""),
     ("only IAM is denied", document(allow("*"), denied("iam:*")), "fail", "near-admin"),
-    ("denied elsewhere", document(allow("cloudtrail:StopLogging", "*"), denied("cloudtrail:StopLogging", f"arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/main")), "unknown", "trail/main"),
+    ("denied for one trail", document(allow("cloudtrail:StopLogging", "*"), denied("cloudtrail:StopLogging", f"arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/main")), "fail", "blinds-logs"),
     ("denied without MFA", document(allow("iam:CreateAccessKey"), denied("iam:CreateAccessKey", Bool={"aws:MultiFactorAuthPresent": "false"})), "unknown", ""),
     ("denied under another condition", document(allow("*"), denied("*", StringEquals={"aws:RequestedRegion": "eu-west-1"})), "fail", "near-admin"),
     ("an action that nobody knows", document(allow("newservice:DoAThing")), "pass", ""),
