@@ -10,7 +10,7 @@ import typer
 
 from monitor.cli import exits
 from monitor.cli.options import ConfigDir, OutputFormat, configuration
-from monitor.cli.show import Format, coloured, moment, print_json, safe, say
+from monitor.cli.show import Format, coloured, moment, print_json, say
 
 if TYPE_CHECKING:
     from monitor.model import ScopeCoverage
@@ -154,10 +154,13 @@ _LOOKS = {
 
 
 def _tell(found: dict[str, Any]) -> None:
+    from monitor.cli.identities import below
+
+    wide = max(len(one["state"]) for one in found["parts"])
     for one in found["parts"]:
-        say(f"{_LOOKS[one['state']]}  {one['part']}: {safe(one['told'], 400)}")
-        if one["next"]:
-            say(f"      [dim]next: {safe(one['next'], 300)}[/]")
+        pad = " " * (wide - len(one["state"]))
+        below(f"{one['part']}: {one['told']}", f"{_LOOKS[one['state']]}{pad}  ", wide + 2)
+        below(one["next"], f"{' ' * wide}  [dim]next:[/] ", wide + 8)
     say()
     last = found["last_sweep"]
     if last is None:
@@ -168,14 +171,12 @@ def _tell(found: dict[str, Any]) -> None:
             f"[bold]The last sweep[/] ({moment(last['at'])}) read {found['scopes']} scopes, {len(unseen)} of them not whole."
         )
         for one in unseen:
-            say(
-                f"  {coloured(one['status'].value)}  {safe(one['scope'])} · {safe(one['source'])}: {safe(one['reason'], 300)}"
-            )
-            if one["grant"]:
-                say(f"      [dim]grant: {safe(one['grant'], 300)}[/]")
+            status = one["status"].value
+            below(f"{one['scope']} · {one['source']}: {one['reason']}", f"  {coloured(status)}  ", len(status) + 4)
+            below(f"grant: {one['grant']}" if one["grant"] else "", " " * (len(status) + 4), len(status) + 4, "dim")
     for check, what in found.get("needs", {}).items():
         say()
         say(f"[bold]{check}[/] is blind without:")
         for need in what:
-            say(f"  {safe(need, 300)}")
+            below(need, "  · ", 4)
     say("\nWhat to grant is in the configuration's access/README.md.")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from monitor.cli import exits
 from monitor.cli.options import ConfigDir, OutputFormat, configuration
-from monitor.cli.show import Format, coloured, console, moment, print_json, safe, say, table
+from monitor.cli.show import Format, clean, coloured, console, moment, print_json, safe, say, table
 
 if TYPE_CHECKING:
     from monitor.cli.identity_graph import Picture
@@ -26,6 +27,7 @@ app = typer.Typer(
 _CHECKS = ("deploy-trust", "deploy-privilege", "deploy-credentials")
 _ORDER = ("fail", "error", "unknown", "pass", "not-applicable")
 _MARKS = {"fail": "[bold red]✗[/]", "unknown": "[magenta]?[/]", "pass": "[green]✓[/]", "plain": "·"}
+_STYLES = {"fail": "red", "unknown": "magenta", "pass": "green", "plain": "dim"}
 
 
 @app.command("list")
@@ -41,6 +43,7 @@ def show_list(
     loaded = configuration(config)
     found = _judged(loaded)
     rows = [(access, results) for access, results in found if every or _is_deploy(loaded, access)]
+    rows.sort(key=lambda row: (row[0].identity.scope, row[0].identity.short.lower(), row[0].identity.id))
     if output is Format.JSON:
         print_json([_plain(access, results) for access, results in rows])
         raise typer.Exit(_verdict(rows))
@@ -59,7 +62,7 @@ def show_list(
             ]
             for access, results in rows
         ],
-        flexible=["identity"],
+        flexible=["identity", "account"],
     )
     hidden = len(found) - len(rows)
     say(f"{len(rows)} identities" + (f"; {hidden} that no pipeline uses with --all" if hidden else ""))
@@ -85,7 +88,7 @@ def show(
     loaded = configuration(config)
     access, results = _one(_judged(loaded), identity)
     if graph is not None:
-        drawn = svg(_picture(access, results))
+        drawn = svg(_picture(loaded, access, results))
         if str(graph) == "-":
             sys.stdout.write(drawn)
             raise typer.Exit(_verdict([(access, results)]))
@@ -217,7 +220,6 @@ def _plain(access: Access, results: Sequence[Result]) -> dict[str, Any]:
 
 def _tell(loaded: Config, access: Access, results: Sequence[Result]) -> None:
     identity = access.identity
-    wide = max(40, int(console().width) - 6)
     declared = _declared(loaded, access)
     account = loaded.expected.sections.production.name_of(identity.provider, identity.account)
     say(
@@ -225,7 +227,7 @@ def _tell(loaded: Config, access: Access, results: Sequence[Result]) -> None:
         + (f"declared as {safe(', '.join(one.id for one in declared))}" if declared else "not declared")
     )
     say(f"{safe(identity.name, 300)} · read {moment(identity.at)}")
-    picture = _picture(access, results)
+    picture = _picture(loaded, access, results)
     for title, boxes, nothing in (
         ("Who can become it", picture.ways_in, "nobody that is known"),
         ("What it can do", picture.rights, "nothing that is written"),
@@ -233,28 +235,44 @@ def _tell(loaded: Config, access: Access, results: Sequence[Result]) -> None:
         say()
         say(f"[bold]{title}[/]")
         for box in boxes:
-            say(f"  {_MARKS[box.verdict]} {safe(box.title, wide)}")
-            if box.detail:
-                say(f"    [dim]{safe(box.detail, wide)}[/]")
+            below(box.title, f"  {_MARKS[box.verdict]} ", 4)
+            below(box.detail, "    ", 4, "dim")
+            below(box.why, "    ", 4, _STYLES[box.verdict])
         if not boxes:
             say(f"  {nothing}")
     say()
     say("[bold]As expected state judges it[/]")
     for result in sorted(results, key=lambda one: (_ORDER.index(one.outcome.value), one.subject)):
-        say(f"  {coloured(result.outcome.value)} {result.check}: {safe(result.reason, 600)}")
-        if result.remedy and result.outcome.value != "pass":
-            say(f"    [dim]{safe(result.remedy, 300)}[/]")
+        outcome = result.outcome.value
+        part = ", unused rights" if result.subject.endswith(":unused") else ""
+        say(f"  {coloured(outcome)} {result.check}{part}")
+        below(result.reason.removeprefix(f"{identity.short}: "), "    ", 4)
+        if result.remedy and outcome not in ("pass", "not-applicable"):
+            below(result.remedy, "    ", 4, "dim")
 
 
-def _picture(access: Access, results: Sequence[Result]) -> Picture:
+def below(text: object, first: str, indent: int, style: str = "") -> None:
+    """Print text from outside in lines that fit the terminal, below one another; nothing for none."""
+    room = max(40, int(console().width) - indent)
+    for n, line in enumerate(wrap(clean(text, 2000), room, break_on_hyphens=False)):
+        shown = safe(line, room)
+        say((first if n == 0 else " " * indent) + (f"[{style}]{shown}[/]" if style else shown))
+
+
+def _picture(loaded: Config, access: Access, results: Sequence[Result]) -> Picture:
     from monitor.cli.identity_boxes import boxes_of_rights, boxes_of_ways
     from monitor.cli.identity_graph import Picture
 
     worst = min((result.outcome.value for result in results), key=_ORDER.index, default="not-applicable")
     identity = access.identity
+    account = loaded.expected.sections.production.name_of(identity.provider, identity.account)
+    declared = ", ".join(one.id for one in _declared(loaded, access))
     return Picture(
         title=identity.short,
-        subtitle=f"{identity.kind} · {identity.account}",
+        subtitle=f"{identity.kind} in {account}",
+        heading=identity.name,
+        note=f"{f'Declared as {declared}' if declared else 'Not declared'} · account {identity.account} · "
+        f"read {moment(identity.at)}",
         verdict={"error": "unknown", "not-applicable": "plain"}.get(worst, worst),
         ways_in=boxes_of_ways(access, results),
         rights=boxes_of_rights(access, results),

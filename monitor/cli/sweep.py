@@ -166,6 +166,10 @@ def _tell(swept: Swept, config: Config, key: SigningKey, also: str, *, first: bo
         )
         seen = number(forge.counts["repositories"]) if forge else "no"
         say(f"{'            ' if names else 'Watched     '}GitHub {safe(organisation)}: {seen} repositories")
+    people = [c for c in sweep.coverage if "identities" in c.counts]
+    if people:
+        found = number(sum(c.counts["identities"] for c in people))
+        say(f"            identities: {found} in {len(people)} accounts and projects")
     undeclared = swept.record.notes.get("undeclared_accounts", ())
     if undeclared:
         numbers = ", ".join(map(safe, undeclared[:8])) + " …" * (len(undeclared) > 8)

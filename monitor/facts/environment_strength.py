@@ -119,10 +119,9 @@ def _branches_kept(place: Environment, rules: tuple[ProtectionRule, ...] | Unkno
         # "If no branch protection rules are defined for any branch in the repository, then all branches can deploy."
         # https://docs.github.com/en/actions/reference/workflows-and-actions/deployments-and-environments
         return rules if isinstance(rules, Unknown) else bool(rules)
-    if policy == "custom" and not isinstance(place.deploys_from, Unknown):
-        return not any(_any_name(pattern) for pattern in place.deploys_from)
     if policy == "custom":
-        return place.deploys_from
+        names = place.deploys_from
+        return names if isinstance(names, Unknown) else not any(map(_any_name, names))
     return policy if isinstance(policy, Unknown) else False
 
 

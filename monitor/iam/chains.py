@@ -57,11 +57,11 @@ def _ordered(identity: Identity, own: tuple[TrustPath, ...], graph: Graph) -> It
                 yield _leaf(outer, target, why)
                 continue
             for one in inner:
-                if outer is not None and one.dead:
+                if (outer is not None and one.dead) or _of_itself(one, target, graph):
                     continue
                 path = one if outer is None else _through(outer, target, one)
                 behind = _behind(path, target, graph)
-                for origin in _origins(path, behind, graph):
+                for origin in (*_origins(path, behind, graph), *_unread(path, behind, target, graph)):
                     if origin not in yielded:
                         yielded.add(origin)
                         yield origin
@@ -80,6 +80,23 @@ def _behind(path: TrustPath, target: str, graph: Graph) -> tuple[str, ...]:
         takers = graph.takers(target)
         return tuple(one for one in graph.accounts.meant(path.principal) if one in takers)
     return graph.takers_of(target, trusting.account_of(path.principal))
+
+
+def _of_itself(path: TrustPath, target: str, graph: Graph) -> bool:
+    """Return whether a way is open to the identity itself alone: who takes it so has it already."""
+    return path.kind == "identity" and graph.accounts.meant(path.principal) == (target,)
+
+
+def _unread(path: TrustPath, behind: tuple[str, ...], target: str, graph: Graph) -> Iterator[TrustPath]:
+    """Yield the way of an account as it is, with a note, where others than those behind it may go it for all that is known."""
+    if path.kind != "account" or not behind:
+        return
+    known, tests = {*behind, target}, trusting.personal(path)
+    unread = [one for one in graph.unread(trusting.account_of(path.principal)) if one.name not in known]
+    names = [one.short for one in unread if trusting.admits(tests, one)]
+    if names:
+        note = Unknown(f"whether {', '.join(names[:3])}{' and others' if len(names) > 3 else ''} may is not known")
+        yield msgspec.structs.replace(path, unclear=_once((*path.unclear, note)))
 
 
 def _origins(path: TrustPath, behind: tuple[str, ...], graph: Graph) -> Iterator[TrustPath]:

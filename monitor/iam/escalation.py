@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from monitor.facts.access import Power
+from monitor.facts.identity import Identity
 from monitor.iam import escalation_asking as asking
 from monitor.iam.catalogue import Catalogue
 from monitor.iam.escalation_accounts import Accounts, Way
@@ -123,6 +124,18 @@ class Graph:
             found = tuple(sorted(one for one in self.takers(name) if self._held[one].identity.account == account))
             self._takers_of[key] = found
         return found
+
+    def unread(self, account: str) -> tuple[Identity, ...]:
+        """Return the identities of an account of AWS whose policies could not all be read, by name."""
+        return self._unread.get(account, ())
+
+    @cached_property
+    def _unread(self) -> Mapping[str, tuple[Identity, ...]]:
+        found: dict[str, list[Identity]] = {}
+        for _, held in sorted(self._held.items()):
+            if held.blind and held.identity.provider == "aws":
+                found.setdefault(held.identity.account, []).append(held.identity)
+        return {account: tuple(some) for account, some in found.items()}
 
     def is_user(self, name: str) -> bool:
         """Return whether an identity is a user: a person or a key is behind it."""

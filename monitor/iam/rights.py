@@ -47,7 +47,7 @@ class Answer(StrEnum):
 
 
 class Rights:
-    """What one identity can do. `unclear` tells what could not be read, and so may widen or narrow it."""
+    """What one identity can do. `unclear` tells what could not be read, and so may widen or narrow it; `blind`: widen."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Rights:
         self._denies = clauses.denies
         self._levels = levels
         self._own = own_keys(identity)
-        self._blind = blind
+        self.blind = blind
 
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
@@ -157,7 +157,7 @@ class Rights:
                     choices += [why] if applies is None else []
             if met:
                 continue
-            if not choices and self._blind and not told:
+            if not choices and self.blind and not told:
                 lost = True
                 continue
             if not choices:
