@@ -81,10 +81,11 @@ class _Weighed(msgspec.Struct, frozen=True, kw_only=True):
 
 def _privilege(access: Access, declared: list[DeployIdentity]) -> Result:
     identity = access.identity
+    policies = identity.policies
     lost = (
-        [one.statements for one in identity.policies if isinstance(one.statements, Unknown)]
-        if isinstance(identity.policies, tuple)
-        else [identity.policies]
+        [policies]
+        if isinstance(policies, Unknown)
+        else [p.statements for p in policies if isinstance(p.statements, Unknown)]
     )
     if isinstance(access.granted, Unknown) or isinstance(access.powers, Unknown):
         why = access.granted if isinstance(access.granted, Unknown) else access.powers
@@ -114,7 +115,7 @@ def _privilege(access: Access, declared: list[DeployIdentity]) -> Result:
         severity = min((one.severity for one in found.open), key=_urgency, default=Severity.MEDIUM)
         return _result(access, Outcome.FAIL, severity, "; ".join(wrong), expected, observed)
     if lost:
-        why = next(one for one in lost if isinstance(one, Unknown))
+        why = lost[0]
         return _result(access, Outcome.UNKNOWN, Severity.HIGH, why.reason, expected, observed, why.grant or _AGAIN)
     if found.conditional:
         told = "; ".join(f"{_told(one)}, where {' and '.join(one.conditions)}" for one in found.conditional)

@@ -1,11 +1,13 @@
 """PS019-3.2: nobody can become a deploy identity but the pipeline, by the proof that is declared for it.
 
-Every way to become it is followed to its origin: each statement of its trust, each identity that may take it and who can become
-that one. Tokens are compared as languages: whatever subject the trust lets in must be one that is declared, for the declared
-audience; if not, an example is told. Trust in an environment is as strong as that environment, which must exist and be protected.
-People, services, accounts and others count only where they are declared. An identity that the token of a pipeline, or anybody,
-can become without being declared fails too. What cannot be read or evaluated is unknown. A saved document is compared with all
-that is declared.
+Every way to become it is followed to its origin: each statement of its trust, and each identity that may take it. Tokens are
+compared as languages: whatever subject the trust lets in must be one that is declared, for the declared audience; if not, an
+example is told. Trust in an environment is as strong as that environment, which must exist and be protected. Services, accounts,
+people and others count only where `assumable_by` or the proof names them. An identity that a token of a pipeline, or anybody, can
+become without being declared fails too. A declared proof by which nobody can become it any more is dead trust, and fails, low.
+What cannot be read or evaluated is unknown. A saved document that names no declared identity is compared with all that is
+declared, apart from environments; where nothing is, it fails only for what is wrong in itself: everybody's tokens, pull requests,
+no audience.
 """
 
 from __future__ import annotations
@@ -13,20 +15,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from monitor.expected.models import DeployIdentity, IdentityRules, Production, SessionProof, TokenProof
+import msgspec
+
+from monitor.expected.models import BreakGlass, DeployIdentity, IdentityRules, Production, SessionProof, TokenProof
 from monitor.facts.access import Access
-from monitor.facts.environment_strength import Places, named_environments
+from monitor.facts.admitting import Accepted, alone, token
+from monitor.facts.askers import Declared, asker
+from monitor.facts.environment_strength import Forge
 from monitor.facts.identity import IdentityList
+from monitor.facts.issuers import name_of
 from monitor.facts.pipeline import is_pipeline, one_each, unwatched
+from monitor.facts.population import one_each as one_each_repository
 from monitor.facts.repository import Repository, RepositoryList
 from monitor.facts.subjects import Known
 from monitor.facts.trust import SubjectTemplate, TrustPath
-from monitor.facts.trust_judging import Proof, Surroundings, Verdict, account_of, judge, sound
-from monitor.model import Check, Expectation, Outcome, Result, Severity, Sweep, Unknown
+from monitor.facts.trust_judging import ALLOWED, ASIDE, DEAD, REFUSED, UNKNOWN, Fault, Way, account_of, plain
+from monitor.model import Check, Expectation, Outcome, Result, Severity, Sweep, Unknown, cited
 
 ID = "deploy-trust"
-MOST_SHOWN = 60
-"""Ways that one result lists at most; how many there are is told beside them."""
+MOST_SHOWN = 200  # ways that one result lists at most; how many there are is told beside them
+_URGENCY = list(Severity)
 
 
 class TrustExpectations(Expectation):
@@ -35,246 +43,243 @@ class TrustExpectations(Expectation):
     production: Production = Production()
     deploy_identities: tuple[DeployIdentity, ...] = ()
     identities: IdentityRules = IdentityRules()
+    break_glass: tuple[BreakGlass, ...] = ()
 
 
 def evaluate(facts: Iterable[Any], expect: TrustExpectations, sweep: Sweep) -> Iterator[Result]:
-    """Yield a result for each identity, and for each that is declared and was not found."""
+    """Yield a result for each identity, for each account not read whole, and for each that is declared and not there."""
     if not expect.identities.watched:
         yield from unwatched(ID, expect.production.identity_scopes())
         return
     found = tuple(facts)
     accesses = one_each(found)
-    estate = _estate(found, expect)
+    repositories = one_each_repository(fact for fact in found if isinstance(fact, Repository))
+    known = Known(repositories, (fact for fact in found if isinstance(fact, SubjectTemplate)))
+    watched = expect.production.github.organizations if expect.production.github else ()
+    lists = [fact for fact in found if isinstance(fact, RepositoryList)]
+    forge = Forge(watched, repositories, known, lists)
+    declarations = _Declarations(expect.deploy_identities)
     for access in accesses:
-        declared = [one for one in expect.deploy_identities if one.matches((access.identity.name,))]
-        yield _judged(access, declared, expect, estate)
+        yield _Judgement(access, declarations.of(access.identity.name), expect, forge).result()
     yield from _missing([fact for fact in found if isinstance(fact, IdentityList)], accesses, expect)
 
 
-class _Estate:
-    """What is known besides the identities."""
+class _Declarations:
+    """The declared identities, found by name: those without a wildcard at once, as there may be thousands."""
 
-    def __init__(self, places: Places, known: Known, ours: frozenset[str]) -> None:
-        self.places = places
-        self.known = known
-        self.ours = ours
+    def __init__(self, entries: Iterable[DeployIdentity]) -> None:
+        self.exact: dict[str, list[DeployIdentity]] = {}
+        self.wild: list[DeployIdentity] = []
+        for one in entries:
+            if any(set("*?") & set(pattern) for pattern in one.principals):
+                self.wild.append(one)
+            else:
+                for pattern in dict.fromkeys(one.principals):
+                    self.exact.setdefault(pattern, []).append(one)
 
-
-def _estate(facts: Sequence[Any], expect: TrustExpectations) -> _Estate:
-    aws = expect.production.aws
-    ours = frozenset(one.id for one in (*aws.accounts, *aws.watched)) if aws else frozenset()
-    watched = expect.production.github.organizations if expect.production.github else ()
-    templates = [one for one in facts if isinstance(one, SubjectTemplate)]
-    repositories = [one for one in facts if isinstance(one, Repository)]
-    lists = [one for one in facts if isinstance(one, RepositoryList)]
-    return _Estate(Places(watched, repositories, lists), Known(repositories, templates), ours)
-
-
-def _judged(access: Access, declared: list[DeployIdentity], expect: TrustExpectations, estate: _Estate) -> Result:
-    identity = access.identity
-    paths = access.paths
-    if isinstance(paths, Unknown):
-        if declared or identity.document:
-            return _result(
-                access, Outcome.UNKNOWN, Severity.HIGH, f"who can become it: {paths.reason}", remedy=paths.grant
-            )
-        return _result(access, Outcome.NOT_APPLICABLE, Severity.LOW, f"it is not declared; its trust: {paths.reason}")
-    around = Surroundings(
-        ours=estate.ours | {identity.account},
-        trusted=frozenset(expect.identities.trusted_accounts),
-        organisations=frozenset(estate.places.organisations),
-        known=estate.known,
-        assumable=tuple(pattern for one in declared for pattern in one.assumable_by),
-        services=tuple(
-            name for one in declared if isinstance(one.proof, SessionProof) for name in one.proof.assumed_by
-        ),
-    )
-    if identity.document and not declared:
-        proofs = _proofs(expect.deploy_identities)
-        concerns = [path for path in paths if _alarming(path, around)]
-        if not proofs:
-            proofs = tuple(one for path in concerns for one in sound(path))
-    else:
-        proofs = _proofs(declared)
-        concerns = list(paths) if declared else [path for path in paths if _alarming(path, around, foreign=False)]
-    if not concerns and declared:
-        return _result(access, Outcome.PASS, Severity.HIGH, "nobody can become it but who holds its credentials")
-    if not concerns:
-        why = "no token of a pipeline can become it, and it is not declared"
-        return _result(access, Outcome.NOT_APPLICABLE, Severity.LOW, why)
-    verdicts = [(path, judge(path, proofs, around)) for path in concerns]
-    return _whole(access, declared, verdicts, estate)
+    def of(self, name: str) -> list[DeployIdentity]:
+        """Return those that this identity is."""
+        return [*self.exact.get(name, ()), *(one for one in self.wild if one.matches((name,)))]
 
 
-def _proofs(declared: Iterable[DeployIdentity]) -> tuple[Proof, ...]:
-    return tuple(
-        Proof(issuer=_issuer(one.proof.issuer), subjects=one.proof.subjects, audience=one.proof.audience or "")
-        for one in declared
-        if isinstance(one.proof, TokenProof)
-    )
+class _Judgement:
+    """One identity, with what is declared of it, and what is known around it."""
 
-
-def _issuer(text: str) -> str:
-    name = text.partition(":oidc-provider/")[2] if text.startswith("arn:") else text
-    return (name or text).removeprefix("https://")
-
-
-def _alarming(path: TrustPath, around: Surroundings, *, foreign: bool = True) -> bool:
-    """Return whether a way is of concern though the identity is not declared."""
-    if path.dead:
-        return False
-    if path.kind == "anyone":
-        return True
-    if path.kind == "token":
-        return is_pipeline(path.issuer) and not path.via
-    account = account_of(path.principal) if path.kind in ("identity", "account") else ""
-    return foreign and bool(account) and bool(around.ours - {"", "000000000000"}) and account not in around.ours
-
-
-def _whole(
-    access: Access, declared: list[DeployIdentity], verdicts: list[tuple[TrustPath, Verdict]], estate: _Estate
-) -> Result:
-    failed = [(path, one) for path, one in verdicts if one.outcome is Outcome.FAIL]
-    doubtful = [(path, one) for path, one in verdicts if one.outcome is Outcome.UNKNOWN]
-    passed = [path for path, one in verdicts if one.outcome is Outcome.PASS and path.kind == "token"]
-    places = []
-    if not access.identity.document or declared:
-        subjects = [subject for one in declared if isinstance(one.proof, TokenProof) for subject in one.proof.subjects]
-        places = [estate.places.strength(*place) for place in named_environments(passed, subjects)]
-    wrong = [f"{one.why} ({path.by})" + _through(path) for path, one in failed]
-    wrong += [f"{place.told}: {place.why}" for place in places if place.outcome is Outcome.FAIL]
-    unclear = [f"{one.why} ({path.by})" for path, one in doubtful]
-    unclear += [f"{place.told}: {place.why}" for place in places if place.outcome is Outcome.UNKNOWN]
-    unused = bool(declared) and any(isinstance(one.proof, TokenProof) for one in declared) and not passed
-    expected = {"deploy_identities": [one.id for one in declared], "proofs": [_shown_proof(one) for one in declared]}
-    observed: dict[str, Any] = {
-        "identity": access.identity.name,
-        "paths": [_shown(path, one) for path, one in verdicts[:MOST_SHOWN]],
-        "paths_in_all": len(verdicts),
-        "environments": [{"environment": one.told, "outcome": one.outcome.value, "why": one.why} for one in places],
-    }
-    if wrong:
-        severities = [one.severity for _, one in failed] + [Severity.HIGH] * any(
-            p.outcome is Outcome.FAIL for p in places
+    def __init__(self, access: Access, declared: list[DeployIdentity], expect: TrustExpectations, forge: Forge) -> None:
+        self.access, self.identity, self.forge = access, access.identity, forge
+        # A document that stands for no declared identity is compared with all of them.
+        self.stranger = access.identity.document and not declared
+        self.declared = list(expect.deploy_identities) if self.stranger else declared
+        aws = expect.production.aws
+        estate = {one.id for one in (*aws.accounts, *aws.watched)} if aws else set()
+        self.others = Declared(
+            assumable=tuple(pattern for one in self.declared for pattern in one.assumable_by),
+            services=tuple(
+                s for one in self.declared if isinstance(one.proof, SessionProof) for s in one.proof.assumed_by
+            ),
+            ours=frozenset(estate | {self.identity.account}),
+            trusted=frozenset(expect.identities.trusted_accounts),
+            emergency=tuple(pattern for one in expect.break_glass for pattern in one.principals),
         )
-        severity = min(severities, key=list(Severity).index)
-        return _result(access, Outcome.FAIL, severity, "; ".join(dict.fromkeys(wrong)), expected, observed, _REMEDY)
-    if unclear:
-        grants = [one.grant for _, one in doubtful] + [p.grant for p in places if p.outcome is Outcome.UNKNOWN]
-        remedy = (
-            "; ".join(dict.fromkeys(one for one in grants if one)) or "write what is meant so that it can be evaluated"
+        self.accepted = [_accepted(one.proof) for one in self.declared if isinstance(one.proof, TokenProof)]
+
+    def result(self) -> Result:
+        paths = self.access.paths
+        if isinstance(paths, Unknown):
+            why = f"who can become it is not known: {paths.reason}"
+            return self._told(Outcome.UNKNOWN, Severity.HIGH, why, remedy=paths.grant or _AGAIN)
+        known = bool(self.declared) and not self.stranger
+        ways = [self._way(path) if known or self._concerns(path) else Way(path=path, aside=_ASIDE) for path in paths]
+        if not known and all(way.standing in (DEAD, ASIDE) for way in ways):
+            if self.stranger and any(_dead(way) for way in ways):
+                told = "; ".join(_cited(way, way.dead) for way in ways if _dead(way))
+                return self._told(Outcome.PASS, Severity.HIGH, f"nobody can become it: {told}", ways)
+            why = "it is not declared, and no token of a pipeline, nor anybody at large, can become it"
+            return self._told(Outcome.NOT_APPLICABLE, Severity.LOW, why, ways)
+        return self._whole(ways)
+
+    def _way(self, path: TrustPath) -> Way:
+        if path.dead:
+            return Way(path=path, dead=path.dead)
+        if path.kind != "token":
+            return asker(path, self.others)
+        known, watched = self.forge.known, self.forge.watched
+        if self.stranger and not self.accepted:
+            return alone(path, known, watched)
+        found = token(path, self.accepted, known, watched, document=self.identity.document)
+        if found.standing != ALLOWED or self.stranger:
+            return found
+        strength = self.forge.strength(path)
+        faults = tuple(one for one in strength if isinstance(one, Fault))
+        doubts = tuple(one for one in strength if isinstance(one, Unknown))
+        return msgspec.structs.replace(found, faults=faults, doubts=(*found.doubts, *doubts))
+
+    def _concerns(self, path: TrustPath) -> bool:
+        """Return whether a way is of concern though the identity is not declared."""
+        if path.kind in ("identity", "account"):
+            account, ours = account_of(path.principal), self.others.ours
+            return self.stranger and account.isdigit() and account not in ours and any(map(_real, ours))
+        return not path.via and (path.kind == "anyone" or (path.kind == "token" and is_pipeline(path.issuer)))
+
+    def _whole(self, ways: list[Way]) -> Result:
+        faults = [
+            (fault.severity, _cited(way, fault.told)) for way in ways if way.standing == REFUSED for fault in way.faults
+        ]
+        if not self.identity.document:
+            faults += [(Severity.LOW, told) for told in self._dead(ways)]
+        doubtful = [way for way in ways if way.standing == UNKNOWN]
+        if faults:
+            faults.sort(key=lambda fault: (_URGENCY.index(fault[0]), fault[1]))
+            return self._told(Outcome.FAIL, faults[0][0], _some([told for _, told in faults]), ways, _REMEDY)
+        if doubtful:
+            grants = dict.fromkeys(one.grant for way in doubtful for one in way.unsettled if one.grant)
+            why = _some([_cited(way, way.told()) for way in doubtful])
+            return self._told(Outcome.UNKNOWN, Severity.HIGH, why, ways, "; ".join(grants) or _PLAINLY)
+        live = sum(way.standing == ALLOWED for way in ways)
+        if not self.declared:
+            why = "nothing is wrong with its trust in itself; no deploy identity is declared that it could be compared with"
+            return self._told(Outcome.PASS, Severity.HIGH, why, ways)
+        why = f"all {live} ways to become it are declared" if live > 1 else "the only way to become it is declared"
+        return self._told(Outcome.PASS, Severity.HIGH, why if live else "nobody can become it", ways)
+
+    def _dead(self, ways: list[Way]) -> Iterator[str]:
+        tokens = [way for way in ways if way.path.kind == "token"]
+        live = {name_of(way.path.issuer) for way in tokens if way.standing != DEAD}
+        for issuer in sorted({name_of(one.issuer) for one in self.accepted} - live):
+            why = next((way.dead for way in tokens if name_of(way.path.issuer) == issuer), "")
+            if why or not any(way.standing == ALLOWED for way in ways):
+                told = f"dead trust: no token of {plain(issuer)} can become it, though that is declared"
+                yield f"{told}: {why or 'its trust has no such way'}"
+
+    def _told(
+        self, outcome: Outcome, severity: Severity, reason: str, ways: Sequence[Way] = (), remedy: str = ""
+    ) -> Result:
+        observed: dict[str, Any] = {"identity": self.identity.name}
+        if ways:
+            # In their own order, by which they are found again; the reason tells those that matter first.
+            observed |= {"paths": [way.shown() for way in ways[:MOST_SHOWN]], "paths_in_all": len(ways)}
+        expected = {
+            "deploy_identities": [one.id for one in self.declared],
+            "proofs": [one.proof.model_dump(mode="json", exclude_none=True) for one in self.declared],
+            "assumable_by": sorted(set(self.others.assumable)),
+        }
+        return Result(
+            check=ID,
+            subject=self.identity.subject("trust"),
+            scope=self.identity.scope,
+            outcome=outcome,
+            severity=severity,
+            reason=f"{plain(self.identity.short)}: {reason}",
+            expected=expected if self.declared else {},
+            observed=observed,
+            remedy=remedy,
+            evidence=self.identity.evidence,
         )
-        why = "; ".join(dict.fromkeys(unclear))
-        return _result(access, Outcome.UNKNOWN, Severity.HIGH, why, expected, observed, remedy)
-    if unused and not any(one.outcome is Outcome.PASS for _, one in verdicts):
-        why = "its trust is dead: nobody can become it by the proof that is declared"
-        return _result(
-            access, Outcome.FAIL, Severity.LOW, why, expected, observed, "mend the trust, or remove the identity"
-        )
-    live = sum(one.outcome is Outcome.PASS for _, one in verdicts)
-    why = f"each of {live} ways to become it is declared" if live else "nobody can become it"
-    return _result(access, Outcome.PASS, Severity.HIGH, why, expected, observed)
 
 
-def _missing(lists: Sequence[IdentityList], accesses: Sequence[Access], expect: TrustExpectations) -> Iterator[Result]:
-    """Yield a result for each account that was not listed, and for each declared identity that is not there."""
-    listed = {(one.provider, one.account): one for one in sorted(lists, key=lambda one: (one.at, repr(one)))}
-    names = [access.identity.name for access in accesses]
-    wanted: dict[tuple[str, str], list[str]] = {}
-    for one in expect.deploy_identities:
-        for pattern in one.principals:
-            provider, account = (
-                ("aws", account_of(pattern)) if pattern.startswith("arn:") else ("gcp", _project(pattern))
-            )
-            if ":assumed-role/" not in pattern and not any(one.matches((name,)) for name in names):
-                wanted.setdefault((provider, account), []).append(pattern)
-    watched = {("aws", one.id) for one in (expect.production.aws.accounts if expect.production.aws else ())}
-    watched |= {("gcp", one.id) for one in (expect.production.gcp.projects if expect.production.gcp else ())}
-    for provider, account in sorted(watched | set(wanted)):
-        listing = listed.get((provider, account))
-        scope = f"{provider}:{account}"
-        if listing is None or isinstance(listing.ids, Unknown):
-            lost = (
-                listing.ids if listing is not None and isinstance(listing.ids, Unknown) else Unknown("no list was read")
-            )
-            yield Result(
-                check=ID,
-                subject=f"{scope}:identities",
-                scope=scope,
-                outcome=Outcome.UNKNOWN,
-                severity=Severity.HIGH,
-                reason=f"the identities of {account}: {lost.reason}",
-                remedy=lost.grant or "see the coverage of this scope, and sweep again",
-                evidence=listing.evidence if listing else (),
-            )
-            continue
-        for pattern in sorted(set(wanted.get((provider, account), ()))):
-            wild = bool(set("*?") & set(pattern))
-            yield Result(
-                check=ID,
-                subject=f"{scope}:declared:{pattern}",
-                scope=scope,
-                outcome=Outcome.NOT_APPLICABLE if wild else Outcome.UNKNOWN,
-                severity=Severity.LOW if wild else Severity.MEDIUM,
-                reason=f"{pattern} is declared, and there is no such identity in {account}",
-                remedy="" if wild else "mend the name in deploy_identities, or take the entry out",
-                evidence=listing.evidence,
-            )
+def _dead(way: Way) -> bool:
+    return way.standing == DEAD and not way.path.dead
 
 
-def _project(pattern: str) -> str:
-    return pattern.partition("@")[2].partition(".")[0]
+def _real(account: str) -> bool:
+    return bool(account.strip("0"))
 
 
-def _through(path: TrustPath) -> str:
-    return f", through {', then '.join(path.via)}" if path.via else ""
+def _accepted(proof: TokenProof) -> Accepted:
+    # An issuer may be written as the ARN of its provider, which ends in it.
+    issuer = proof.issuer.partition(":oidc-provider/")[2] if proof.issuer.startswith("arn:") else proof.issuer
+    return Accepted(issuer=issuer or proof.issuer, subjects=proof.subjects, audience=proof.audience)
 
 
-def _shown(path: TrustPath, verdict: Verdict) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "kind": path.kind,
-        "who": path.issuer or path.principal,
-        "how": path.action,
-        "where": [test.words() for test in path.tests],
-        "by": path.by,
-        "outcome": verdict.outcome.value,
-        "why": verdict.why,
-    }
-    return (
-        found
-        | ({"through": list(path.via)} if path.via else {})
-        | ({"example": verdict.example} if verdict.example else {})
-    )
+def _cited(way: Way, told: str) -> str:
+    through = f", through {', then '.join(map(plain, way.path.via))}" if way.path.via else ""
+    return f"{told} ({plain(way.path.by)}{through})"
 
 
-def _shown_proof(one: DeployIdentity) -> dict[str, Any]:
-    return one.proof.model_dump(mode="json", exclude_none=True)
+def _some(told: Sequence[str]) -> str:
+    once = list(dict.fromkeys(told))
+    return "; ".join(once[:5]) + (f"; and {len(once) - 5} more" if len(once) > 5 else "")
 
 
+_ASIDE = "not judged, as the identity is not declared"
+_AGAIN = "see the coverage of this scope, and sweep again"
+_PLAINLY = "write the trust so that it can be evaluated"
 _REMEDY = "narrow the trust to the proof that is declared; whoever else must become it is declared in `assumable_by`, by review"
 
 
-def _result(
-    access: Access,
-    outcome: Outcome,
-    severity: Severity,
-    reason: str,
-    expected: dict[str, Any] | None = None,
-    observed: dict[str, Any] | None = None,
-    remedy: str = "",
-) -> Result:
-    identity = access.identity
+# What is not there.
+
+
+def _missing(lists: Sequence[IdentityList], accesses: Sequence[Access], expect: TrustExpectations) -> Iterator[Result]:
+    listed: dict[tuple[str, str], list[IdentityList]] = {}
+    for one in sorted(lists, key=repr):
+        listed.setdefault((one.provider, one.account), []).append(one)
+    read = {access.identity.subject() for access in accesses}
+    names = {access.identity.name for access in accesses}
+    wanted: dict[tuple[str, str], set[str]] = {}
+    for entry in expect.deploy_identities:
+        wild = any(set("*?") & set(pattern) for pattern in entry.principals)
+        absent = not (any(entry.matches((name,)) for name in names) if wild else names & set(entry.principals))
+        for pattern in entry.principals if absent else ():
+            aws = pattern.startswith("arn:")
+            place = ("aws", account_of(pattern)) if aws else ("gcp", pattern.partition("@")[2].partition(".")[0])
+            if ":assumed-role/" not in pattern:
+                wanted.setdefault(place, set()).add(pattern)
+    estate = expect.production
+    watched = {("aws", one.id) for one in (estate.aws.accounts if estate.aws else ())}
+    watched |= {("gcp", one.id) for one in (estate.gcp.projects if estate.gcp else ())}
+    for place in sorted(watched | set(wanted) | set(listed)):
+        mine, scope = listed.get(place, []), ":".join(place)
+        lost = [one.ids for one in mine if isinstance(one.ids, Unknown)]
+        ids = {number for one in mine if isinstance(one.ids, tuple) for number in one.ids}
+        unread = sorted(number for number in ids if f"{place[0]}:identity:{place[1]}:{number}" not in read)
+        if not mine:
+            lost = [Unknown("no list of them was read")]
+        elif unread:
+            lost.append(Unknown(f"{len(unread)} are listed, and were not read ({', '.join(map(plain, unread[:3]))})"))
+        if lost:
+            grants = "; ".join(sorted({one.grant for one in lost} - {""}))
+            told = "; ".join(sorted({one.reason for one in lost}))
+            yield _absent(
+                scope, f"{scope}:identities", f"identities of {plain(place[1])}: {told}", grants or _AGAIN, mine
+            )
+            continue
+        for pattern in sorted(wanted.get(place, ())):
+            told = f"{plain(pattern)} is declared, and there is no such identity"
+            todo = "" if set("*?") & set(pattern) else "mend the name in deploy_identities, or take the entry out"
+            yield _absent(scope, f"{scope}:declared:{pattern}", told, todo, mine)
+
+
+def _absent(scope: str, subject: str, reason: str, remedy: str, lists: Sequence[IdentityList]) -> Result:
     return Result(
         check=ID,
-        subject=identity.subject("trust"),
-        scope=identity.scope,
-        outcome=outcome,
-        severity=severity,
-        reason=f"{identity.short}: {reason}",
-        expected=expected or {},
-        observed=observed or {"identity": identity.name},
-        remedy=remedy or ("see the coverage of this scope, and sweep again" if outcome is Outcome.UNKNOWN else ""),
-        evidence=identity.evidence,
+        subject=subject,
+        scope=scope,
+        outcome=Outcome.UNKNOWN if remedy else Outcome.NOT_APPLICABLE,
+        severity=Severity.HIGH if remedy else Severity.LOW,
+        reason=reason,
+        remedy=remedy,
+        evidence=cited(*lists),
     )
 
 
@@ -289,7 +294,7 @@ CHECK = Check(
     needs=(
         "iam:GetAccountAuthorizationDetails, ListOpenIDConnectProviders and GetOpenIDConnectProvider, in each account",
         "iam.serviceAccounts.getIamPolicy and iam.workloadIdentityPoolProviders.list on Google Cloud",
-        "actions:read and environments of the repositories that tokens are trusted from, on GitHub",
+        "actions:read on the repositories that tokens are trusted from, for their environments and subjects",
     ),
     remedy=_REMEDY,
 )

@@ -52,11 +52,10 @@ def show_list(
         raise typer.Exit(exits.INCOMPLETE)
     production = loaded.expected.sections.production
     table(
-        ["identity", "kind", "account", "trust", "privilege", "credentials"],
+        ["identity", "account", "trust", "privilege", "credentials"],
         [
             [
-                safe(access.identity.short.partition("@")[0]),
-                access.identity.kind,
+                safe(access.identity.short.partition("@")[0]) + (" (user)" if access.identity.kind == "user" else ""),
                 safe(production.name_of(access.identity.provider, access.identity.account)),
                 *(coloured(_outcome(results, check)).replace("not-applicable", "-") for check in _CHECKS),
             ]

@@ -26,9 +26,12 @@ def boxes_of_ways(access: Access, results: Sequence[Result]) -> tuple[Box, ...]:
     holders = _holders(access.identity, results)
     if isinstance(access.paths, Unknown):
         return (Box(title="It could not be read", detail=access.paths.reason, verdict="unknown"), *holders)
-    # Not every way is judged of an identity that is not declared, and no more than some are told.
-    judged = {_key(one): one for one in _told(results, "deploy-trust", "paths")}
-    return _most([*(_way(path, judged, access.identity.account) for path in access.paths), *holders])
+    # The check tells the ways in their own order, the first of them only where there are very many.
+    judged = _told(results, "deploy-trust", "paths")
+    ways = [
+        _way(path, judged[n] if n < len(judged) else {}, access.identity.account) for n, path in enumerate(access.paths)
+    ]
+    return _most([*ways, *holders])
 
 
 def _holders(identity: Identity, results: Sequence[Result]) -> list[Box]:
@@ -60,7 +63,8 @@ def boxes_of_rights(access: Access, results: Sequence[Result]) -> tuple[Box, ...
     counts = Counter(_service(name) for name in {name for one in access.granted for name in one.writes})
     if access.everything or not counts:
         return told
-    services = [f"{name} {count}" for name, count in counts.most_common(_SERVICES)]
+    ranked = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    services = [f"{name} {count}" for name, count in ranked[:_SERVICES]]
     rest = [f"and {len(counts) - _SERVICES} more"] if len(counts) > _SERVICES else []
     title = "Writes in " + (f"{len(counts)} services" if len(counts) > 1 else "one service")
     return (*told, Box(title=title, detail=", ".join(services + rest)))
@@ -87,26 +91,20 @@ def _told(results: Sequence[Result], check: str, key: str) -> list[dict[str, Any
     return []
 
 
-def _key(shown: dict[str, Any]) -> tuple[Any, ...]:
-    where, through = tuple(shown.get("where", ())), tuple(shown.get("through", ()))
-    return (shown.get("kind"), shown.get("who"), shown.get("how"), shown.get("by"), where, through)
-
-
-def _way(path: TrustPath, judged: dict[tuple[Any, ...], dict[str, Any]], account: str) -> Box:
-    who = path.issuer or path.principal
-    where = tuple(test.words() for test in path.tests)
-    found = judged.get((path.kind, who, path.action, path.by, where, path.via), {})
-    outcome = str(found.get("outcome", ""))
+def _way(path: TrustPath, judged: dict[str, Any], account: str) -> Box:
+    same = (judged.get("kind"), judged.get("by")) == (path.kind, path.by)
+    outcome = str(judged.get("verdict", "")) if same else ""
     verdict = "plain" if path.dead or outcome not in _ORDER else outcome
     through = ", then ".join(short(one, account) for one in path.via)
     tests = [test.words() for test in sorted(path.tests, key=_by_weight)]
     doubts = [f"not evaluated: {one.reason}" for one in path.unclear]
     detail = "; ".join(([f"through {through}"] if through else []) + (tests or ["without a condition"]) + doubts)
-    why = str(found.get("why", "")) if verdict in ("fail", "unknown") else ""
+    why = str(judged.get("why", "")) if verdict in ("fail", "unknown") else ""
     if path.dead:
         detail = f"can never be used: {path.dead}"
     title = _who(path, account)
-    whole = f"{who} by {path.action}: {'; '.join((*where, *doubts)) or 'no condition'} ({path.by})"
+    who, where = path.issuer or path.principal, "; ".join([*tests, *doubts]) or "no condition"
+    whole = f"{who} by {path.action}: {where} ({path.by})"
     whole += f", through {', then '.join(path.via)}" if path.via else ""
     return Box(title=title, detail=detail, why=why, verdict=verdict, whole=f"{whole} {why}".strip())
 

@@ -9,6 +9,10 @@ from functools import lru_cache
 from monitor.facts.access import Granted, Power
 
 
+_ACCOUNTS, _PROJECTS = "//iam.googleapis.com/projects/", "//cloudresourcemanager.googleapis.com/projects/"
+"""What is bound to a project holds for both: https://cloud.google.com/iam/docs/full-resource-names"""
+
+
 class Allowed:
     """Allowances: each a set of action patterns, of resource patterns, and the reason that is given for them."""
 
@@ -23,7 +27,7 @@ class Allowed:
         for action in actions:
             mine = [entry for entry in self._entries if any(includes(one, action, cased=False) for one in entry[0])]
             for place in places:
-                fits = [entry for entry in mine if any(includes(one, place) for one in entry[1])]
+                fits = [entry for entry in mine if any(_holds(one, place) for one in entry[1])]
                 if not fits:
                     return ""
                 found = True
@@ -45,6 +49,14 @@ class Allowed:
     def missing(self, actions: tuple[str, ...], resources: tuple[str, ...]) -> tuple[str, ...]:
         """Return the actions that are not allowed on all these resources."""
         return tuple(action for action in actions if not self.covers((action,), resources))
+
+
+def _holds(outer: str, place: str) -> bool:
+    """Return whether all of a place is in a pattern. Of Google Cloud, what holds for a project holds for its accounts too."""
+    if includes(outer, place):
+        return True
+    project = place.removeprefix(_ACCOUNTS)
+    return project != place and "/" not in project and includes(outer, _PROJECTS + project)
 
 
 def places_of(powers: Iterable[Power], granted: Iterable[Granted]) -> dict[str, tuple[str, ...]]:

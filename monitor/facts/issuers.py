@@ -154,6 +154,7 @@ _BITBUCKET: tuple[Form, ...] = (
 def _circleci(organisation: str) -> tuple[Form, ...]:
     # https://circleci.com/docs/guides/permissions-authentication/openid-connect-tokens/
     # The organisation is in the issuer too; the second form is that of CIRCLE_OIDC_TOKEN_V2.
-    owner: str | Slot = organisation or Slot(stops="/")
-    start: Form = ("org/", owner, "/project/", Slot(stops="/"), "/user/", Slot(stops="/"))
-    return (start, (*start, "/vcs-origin/", Slot(stops=""), "/vcs-ref/", Slot(stops="", least=0)))
+    # Ids, addresses without their scheme, and names of branches and tags: none of them holds a colon.
+    owner: str | Slot = organisation or Slot(stops=":/")
+    start: Form = ("org/", owner, "/project/", Slot(stops=":/"), "/user/", Slot(stops=":/"))
+    return (start, (*start, "/vcs-origin/", Slot(), "/vcs-ref/", Slot(least=0)))

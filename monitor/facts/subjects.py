@@ -28,6 +28,15 @@ _STOPS = ":/@"
 """What is in no name of an owner or a repository on GitHub, and in no id."""
 
 
+_WHOSE = frozenset({"repository", "repository_id", "repository_owner", "repository_owner_id"})
+_STARTS = (
+    "actor", "actor_id", "base_ref", "enterprise", "enterprise_id", "environment", "event_name", "head_ref",
+    "job_workflow_ref", "ref", "ref_type", "repository", "repository_id", "repository_owner", "repository_owner_id",
+    "repository_visibility", "runner_environment", "sha", "workflow", "workflow_ref",
+)  # fmt: skip
+"""Claims of a token with which a customised subject can start, besides `repo`."""
+
+
 class Named(msgspec.Struct, frozen=True, kw_only=True):
     """A repository on GitHub of which subjects are made. `id` 0: not known. `keys` and `immutable` as in its template."""
 
@@ -166,6 +175,26 @@ def _generic(contexts: tuple[str, ...], server: bool) -> tuple[Form, ...]:
     return tuple((*head, ":", *context) for head in heads for context in _contexts(contexts, server))
 
 
+def otherwise(issuer: str, tests: Iterable[ClaimTest]) -> tuple[Pattern, ...]:
+    """Return what subjects of GitHub can be besides where repositories that are not known have templates of their own.
+
+    Every organisation may choose which claims its subjects start with. None where other claims tell whose they are.
+    https://docs.github.com/en/actions/reference/security/oidc#customizing-the-subject-claims-for-an-organization-or-repository
+    """
+    kind = kind_of(issuer)
+    told = any(one.claim in _WHOSE and not one.negated and not one.absent_passes for one in tests)
+    return () if told or kind not in (GITHUB, GITHUB_SERVER) else _otherwise(kind == GITHUB_SERVER)
+
+
+@lru_cache(maxsize=4)
+def _otherwise(server: bool) -> tuple[Pattern, ...]:
+    called = ":job_workflow_ref:"
+    started = [form for key in _STARTS for form in ((f"{key}:", Slot(least=0)), (f"{key}:", Slot(), ":", Slot(stops="")))]
+    heads = dict.fromkeys(form[:-1] for form in _generic((PULL_REQUEST,), server))
+    whole = (*(head[:-1] if head[-1] == ":" else head for head in heads), *_generic(CONTEXTS, server))
+    return tuple(pattern_of(form) for form in (*started, *((*one, called, Slot()) for one in whole)))
+
+
 def _pinned(tests: tuple[ClaimTest, ...]) -> tuple[str, ...]:
     """Return the repositories (OWNER/NAME) that are the only ones which these tests let in; () where there may be others."""
     for one in sorted(tests, key=repr):
@@ -206,5 +235,5 @@ def _id_fits(one: Named, tests: tuple[ClaimTest, ...]) -> bool:
 
 __all__ = [
     "BRANCH", "CONTEXTS", "ENVIRONMENT", "PULL_REQUEST", "TAG", "Known", "Named", "Subjects", "demand", "of_repository",
-    "subjects", "subjects_of",
+    "otherwise", "subjects", "subjects_of",
 ]  # fmt: skip

@@ -207,6 +207,11 @@ def test_the_order_of_ways_demands_and_facts_changes_nothing(paths, chance, plac
     assert (one.outcome, one.severity) == (other.outcome, other.severity)
 
 
+@given(st.lists(PATHS, max_size=3), PLACES)
+def test_an_identity_that_nobody_declared_never_passes(paths, places):
+    assert judged(tuple(paths), places, NOTHING).outcome is not Outcome.PASS
+
+
 @given(st.lists(tokens(), min_size=1, max_size=2), PLACES)
 def test_what_cannot_be_evaluated_never_makes_a_pass_of_a_fail(paths, places):
     assume(fails(judged(tuple(paths), places)))

@@ -23,7 +23,7 @@ TRUTH: dict[str, dict[str, str]] = {
     "accounts-deploy": {"trust": "pass", "privilege": "pass", "credentials": "pass"},
     "media-deploy": {"trust": "fail", "privilege": "fail", "credentials": "pass"},
     "sandbox-deploy": {"trust": "fail", "privilege": "pass", "credentials": "pass"},
-    "legacy-deploy": {"trust": "pass", "privilege": "fail", "credentials": "fail"},
+    "legacy-deploy": {"trust": "fail", "privilege": "fail", "credentials": "fail"},
 }
 RUN = ("run.services.create", "run.services.get", "run.services.list", "run.services.update")
 
@@ -55,7 +55,7 @@ def build() -> World:
     loose = world.pool(PROJECT, "sandbox")
     world.provider(loose, "actions", attributeMapping=mapped)
     trusts(sandbox, f"principalSet://iam.googleapis.com/{loose}/*")
-    # From before there was federation: a key, and all of storage.
+    # From before there was federation: a key, and all of storage. It is declared with a token that cannot become it.
     world.key(legacy, "9f31", validAfterTime="2024-11-05T08:00:00Z")
     world.bind(f"projects/{PROJECT}", "roles/storage.admin", f"serviceAccount:{legacy}")
     world.bind(f"projects/{PROJECT}", "roles/logging.logWriter", f"serviceAccount:{runtime}")
