@@ -10,7 +10,6 @@ would have sufficed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -21,6 +20,7 @@ from monitor.expected.models import Allowance, DeployIdentity, IdentityRules, Pr
 from monitor.facts.access import Access, Granted, Power
 from monitor.facts.allowing import Allowed, places_of
 from monitor.facts.pipeline import concerned, one_each, unwatched
+from monitor.facts.power_words import narrows, told
 from monitor.facts.rightsizing import sufficing, unused
 from monitor.model import Check, Expectation, Outcome, Result, Severity, Sweep, Unknown
 
@@ -29,24 +29,6 @@ MOST_SHOWN = 200
 """Names that one list in a result holds at most; how many there are is told beside it."""
 MOST_TOLD = 5
 """Powers that the reason of a result names; all of them stand in what was observed."""
-NOT_NARROWING = frozenset(
-    {
-        "aws:requestedregion",
-        "aws:securetransport",
-        "aws:principalorgid",
-        "aws:principalorgpaths",
-        "aws:principalaccount",
-        "aws:resourceorgid",
-        "aws:resourceorgpaths",
-        "aws:resourceaccount",
-        "aws:tokenissuetime",
-        "s3:tlsversion",
-    }
-)
-"""Conditions that leave a right as strong as it is: where, or over which transport, it is used."""
-# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
-_KEY = re.compile(r"(?:String|Numeric|Date|Bool|Binary|IpAddress|NotIpAddress|Arn|Null)[A-Za-z]* ([a-z0-9-]+:[^\s]+)")
-"""The key of a condition in words: what follows the operator."""
 
 
 class PrivilegeExpectations(Expectation):
@@ -103,7 +85,7 @@ def _privilege(access: Access, declared: list[DeployIdentity]) -> Result:
     if notes:
         observed["unclear"] = notes
     expected = {"allows": [one.model_dump(mode="json") for entry in declared for one in entry.allows or ()]}
-    wrong = [_told(one) for one in found.open[:MOST_TOLD]]
+    wrong = [told(one) for one in found.open[:MOST_TOLD]]
     if len(found.open) > MOST_TOLD:
         wrong.append(f"{len(found.open) - MOST_TOLD} more powers")
     if found.beyond:
@@ -118,13 +100,13 @@ def _privilege(access: Access, declared: list[DeployIdentity]) -> Result:
         why = lost[0]
         return _result(access, Outcome.UNKNOWN, Severity.HIGH, why.reason, expected, observed, why.grant or _AGAIN)
     if found.conditional:
-        told = "; ".join(f"{_told(one)}, where {' and '.join(one.conditions)}" for one in found.conditional)
+        because = "; ".join(f"{told(one)}, where {' and '.join(one.conditions)}" for one in found.conditional)
         severity = min((one.severity for one in found.conditional), key=_urgency)
         return _result(
             access,
             Outcome.UNKNOWN,
             severity,
-            told,
+            because,
             expected,
             observed,
             "declare it in `allows`, or take the right away",
@@ -149,16 +131,16 @@ def _weigh(powers: Iterable[Power], granted: Iterable[Granted], declared: list[D
             why = allowed.combined(power.actions, power.resources, given)
         if why:
             found.declared.append((power, why))
-        elif any(_narrows(words, power) for words in power.conditions):
+        elif any(narrows(words, power) for words in power.conditions):
             found.conditional.append(power)
         else:
             found.open.append(power)
     if any(entry.allows is not None for entry in declared):
         # What a power names is told there, once.
-        told = {action for power in (*found.open, *found.conditional) for action in power.actions}
+        named = {action for power in (*found.open, *found.conditional) for action in power.actions}
         names = {name for one in granted for name in allowed.missing(one.writes, one.resources)}
         everything = any(power.kind in ("admin", "near-admin") for power in found.open)
-        found.beyond.extend(sorted(names - told) if not everything else ())
+        found.beyond.extend(sorted(names - named) if not everything else ())
     found.open.sort(key=_order)
     found.conditional.sort(key=_order)
     return found
@@ -199,14 +181,14 @@ def _unused(access: Access, rules: IdentityRules, sweep: Sweep) -> Result:
             observed,
             part=part,
         )
-    told = []
+    parts = []
     if found.services:
-        told.append(f"{len(found.services)} services ({', '.join(found.services[:4])}{_more(found.services, 4)})")
+        parts.append(f"{len(found.services)} services ({', '.join(found.services[:4])}{_more(found.services, 4)})")
     if found.actions:
-        told.append(f"{len(found.actions)} actions ({', '.join(found.actions[:3])}{_more(found.actions)})")
+        parts.append(f"{len(found.actions)} actions ({', '.join(found.actions[:3])}{_more(found.actions)})")
     if identity.provider == "aws":
         observed["smaller_policy"] = sufficing(access, found)
-    reason = f"not used for {days} days: {'; '.join(told)}"
+    reason = f"not used for {days} days: {'; '.join(parts)}"
     remedy = "put the smaller policy of this result in the place of its policies, or take the rights away"
     return _result(access, Outcome.FAIL, Severity.LOW, reason, expected, observed, remedy, part)
 
@@ -241,34 +223,12 @@ def _result(
     )
 
 
-def _narrows(words: str, power: Power) -> bool:
-    """Return whether a condition may leave less of a right: any of which nobody has said that it does not."""
-    if words.startswith("not on "):
-        return _spares(words.removeprefix("not on "), power)
-    keys = _KEY.findall(words)
-    if words.startswith("unless "):  # whoever meets one of its conditions is not denied
-        return not any(key in NOT_NARROWING for key in keys)
-    return not keys or any(key not in NOT_NARROWING for key in keys)
-
-
-def _spares(pattern: str, power: Power) -> bool:
-    """Return whether a power may come to nothing as it does not reach these resources: all that its service has."""
-    parts = pattern.split(":", 5)
-    return len(parts) < 6 or (parts[2] in (power.rule, "*") and not parts[5].strip("*:/"))
-
-
 def _order(power: Power) -> tuple[int, int, str]:
     return _urgency(power.severity), _RANK.index(power.kind) if power.kind in _RANK else len(_RANK), power.rule
 
 
 def _urgency(severity: Severity) -> int:
     return list(Severity).index(severity)
-
-
-def _told(power: Power) -> str:
-    goal = f" reaches {power.reaches}" if power.reaches else ""
-    through = f" through {', '.join(power.through)}" if power.through else ""
-    return f"{power.kind} ({power.rule}){goal}{through}" if power.rule != power.kind else f"{power.kind}{goal}{through}"
 
 
 def _shown(power: Power) -> dict[str, Any]:

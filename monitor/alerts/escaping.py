@@ -80,9 +80,11 @@ def address(url: str) -> str:
     return quoted if len(quoted) <= 2900 else ""
 
 
-def mention(user: str) -> str:
-    """Return the mention of a Slack user by id (U… or W…); empty for anything else."""
-    return f"<@{user}>" if re.fullmatch(r"[UW][A-Z0-9]{2,30}", user) else ""
+def mention(who: str) -> str:
+    """Return the mention of a Slack user (U… or W…) or a group of users (S…) by id; empty for anything else."""
+    if not re.fullmatch(r"[UWS][A-Z0-9]{2,30}", who):
+        return ""
+    return f"<!subteam^{who}>" if who.startswith("S") else f"<@{who}>"
 
 
 def length(text: str) -> int:

@@ -99,7 +99,10 @@ def _way(path: TrustPath, judged: dict[str, Any], account: str) -> Box:
     tests = [test.words() for test in sorted(path.tests, key=_by_weight)]
     doubts = [f"not evaluated: {one.reason}" for one in path.unclear]
     detail = "; ".join(([f"through {through}"] if through else []) + (tests or ["without a condition"]) + doubts)
-    why = str(judged.get("why", "")) if verdict in ("fail", "unknown") else ""
+    why = ""
+    if verdict in ("fail", "unknown"):  # who it is stands in the title already
+        why = str(judged.get("why", "")).replace(str(judged.get("who") or "\0"), "", 1)
+        why = why.removeprefix(" can become it, and ").strip(" :,")
     if path.dead:
         detail = f"can never be used: {path.dead}"
     title = _who(path, account)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -165,14 +166,17 @@ def _tell(folder: Path, answers: Answers, written: list[str]) -> None:
     say(f"{len(written)} files were written to {safe(folder)}.")
     left = starting.marked({name: (folder / name).read_text() for name in written if name.endswith(".yaml")})
     if left:
-        say(f"{len(left)} lines are placeholders, valid but not yours: {', '.join(map(safe, left[:6]))}" + " …" * (len(left) > 6))
+        say(
+            f"{len(left)} lines are placeholders, valid but not yours: {', '.join(map(safe, left[:6]))}"
+            + " …" * (len(left) > 6)
+        )
     if answers.aws:
         say(f"Grant:   {safe(folder / _POLICY)}, to the role {starting.ROLE} and to the monitor's own identity")
     if answers.forge:
         say(f"         {safe(folder / 'access/github-app-manifest.json')}: a GitHub App that only reads")
     if answers.project:
         say(f"         {safe(folder / 'access/gcp-read-only-role.yaml')}: a custom role of Google Cloud")
-    also = "" if folder == Path("config") else f" --config {folder}"
+    also = "" if folder == Path("config") else f" --config {shlex.quote(str(folder))}"
     say("Next:")
     for command in ("config check", "doctor", "sweep --dry-run"):
         say(f"  monitor {command}{safe(also)}")

@@ -69,7 +69,9 @@ def policy(text: str, answers: Answers) -> str:
         elif statement["Sid"] == "DecryptLogObjects":
             statement["Resource"] = f"arn:aws:kms:us-east-1:{accounts[0]}:key/*"
         else:
-            statement["Resource"] = statement["Resource"].replace("example-org-trail", answers.bucket or BUCKET)
+            # Objects lie below the prefix; everything else is of the bucket as a whole.
+            place = answers.bucket if statement["Sid"] == "ReadLogObjects" else _bucket(answers)
+            statement["Resource"] = statement["Resource"].replace("example-org-trail", place or BUCKET)
     return json.dumps(document, indent=2) + "\n"
 
 
@@ -81,6 +83,11 @@ def marked(texts: Mapping[str, str]) -> list[str]:
         for number, line in enumerate(texts[name].splitlines(), 1)
         if line.rstrip().endswith(CHANGE)
     ]
+
+
+def _bucket(answers: Answers) -> str:
+    """Return the bucket without its prefix; empty if nothing was said."""
+    return answers.bucket.partition("/")[0]
 
 
 def _told(value: str, instead: str) -> str:
@@ -123,7 +130,7 @@ def _production(answers: Answers) -> str:
 def _audit_logs(answers: Answers) -> str:
     account = answers.accounts[0] if len(answers.accounts) == 1 else ""
     owner = _told(account, answers.accounts[0] if answers.accounts else ACCOUNT)
-    return _AUDIT_LOGS.format(trail=TRAIL, account=owner, bucket=_told(answers.bucket, BUCKET), change=CHANGE)
+    return _AUDIT_LOGS.format(trail=TRAIL, account=owner, bucket=_told(_bucket(answers), BUCKET), change=CHANGE)
 
 
 def _repositories(answers: Answers) -> str:
@@ -210,7 +217,8 @@ _WATCHED = """\
 """
 _FORGE = """\
   github:
-    organizations: [{github}]
+    organizations:
+      - {github}
 """
 _PROJECTS = """\
   gcp:

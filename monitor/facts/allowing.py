@@ -8,7 +8,6 @@ from functools import lru_cache
 
 from monitor.facts.access import Granted, Power
 
-
 _ACCOUNTS, _PROJECTS = "//iam.googleapis.com/projects/", "//cloudresourcemanager.googleapis.com/projects/"
 """What is bound to a project holds for both: https://cloud.google.com/iam/docs/full-resource-names"""
 

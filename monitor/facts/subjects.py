@@ -13,7 +13,7 @@ from functools import lru_cache
 import msgspec
 
 from monitor.facts.issuers import GITHUB, GITHUB_SERVER, Form, Slot, forms_of, kind_of, pattern_of
-from monitor.facts.language import Pattern
+from monitor.facts.language import Demand, Pattern, glob
 from monitor.facts.narrowing import WILD, demand, narrowed, owned
 from monitor.facts.repository import Repository
 from monitor.facts.trust import ClaimTest, SubjectTemplate
@@ -35,6 +35,9 @@ _STARTS = (
     "repository_visibility", "runner_environment", "sha", "workflow", "workflow_ref",
 )  # fmt: skip
 """Claims of a token with which a customised subject can start, besides `repo`."""
+_REST = Slot(stops="", least=0)
+NOT_TWICE = Demand(tuple(glob(f"repo:*:*:{one}") for one in ("ref:*", "environment:*", "pull_request*")), negated=True)
+"""A context is told once: no template puts another before or after it."""
 
 
 class Named(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,9 +179,9 @@ def _generic(contexts: tuple[str, ...], server: bool) -> tuple[Form, ...]:
 
 
 def otherwise(issuer: str, tests: Iterable[ClaimTest]) -> tuple[Pattern, ...]:
-    """Return what subjects of GitHub can be besides where repositories that are not known have templates of their own.
+    """Return what subjects of GitHub can be besides, where repositories that are not known have templates of their own.
 
-    Every organisation may choose which claims its subjects start with. None where other claims tell whose they are.
+    Everybody may choose the claims of which the own subjects are made. None where other claims tell whose they are.
     https://docs.github.com/en/actions/reference/security/oidc#customizing-the-subject-claims-for-an-organization-or-repository
     """
     kind = kind_of(issuer)
@@ -188,11 +191,11 @@ def otherwise(issuer: str, tests: Iterable[ClaimTest]) -> tuple[Pattern, ...]:
 
 @lru_cache(maxsize=4)
 def _otherwise(server: bool) -> tuple[Pattern, ...]:
-    called = ":job_workflow_ref:"
-    started = [form for key in _STARTS for form in ((f"{key}:", Slot(least=0)), (f"{key}:", Slot(), ":", Slot(stops="")))]
-    heads = dict.fromkeys(form[:-1] for form in _generic((PULL_REQUEST,), server))
-    whole = (*(head[:-1] if head[-1] == ":" else head for head in heads), *_generic(CONTEXTS, server))
-    return tuple(pattern_of(form) for form in (*started, *((*one, called, Slot()) for one in whole)))
+    started = (form for key in _STARTS for form in ((f"{key}:", Slot(least=0)), (f"{key}:", Slot(), ":", _REST)))
+    usual = _generic(CONTEXTS, server)
+    heads = dict.fromkeys(form[: form.index(":")] for form in usual)
+    longer = ((*form, ":", Slot(stops=_STOPS), ":", _REST) for form in (*heads, *usual))
+    return tuple(pattern_of(form) for form in (*started, *longer))
 
 
 def _pinned(tests: tuple[ClaimTest, ...]) -> tuple[str, ...]:
@@ -234,6 +237,6 @@ def _id_fits(one: Named, tests: tuple[ClaimTest, ...]) -> bool:
 
 
 __all__ = [
-    "BRANCH", "CONTEXTS", "ENVIRONMENT", "PULL_REQUEST", "TAG", "Known", "Named", "Subjects", "demand", "of_repository",
-    "otherwise", "subjects", "subjects_of",
+    "BRANCH", "CONTEXTS", "ENVIRONMENT", "NOT_TWICE", "PULL_REQUEST", "TAG", "Known", "Named", "Subjects", "demand",
+    "of_repository", "otherwise", "subjects", "subjects_of",
 ]  # fmt: skip
