@@ -24,7 +24,7 @@ from monitor.facts.askers import Declared, asker
 from monitor.facts.environment_strength import Forge
 from monitor.facts.identity import IdentityList
 from monitor.facts.issuers import name_of
-from monitor.facts.pipeline import is_pipeline, one_each, unwatched
+from monitor.facts.pipeline import at_large, one_each, unwatched
 from monitor.facts.population import one_each as one_each_repository
 from monitor.facts.repository import Repository, RepositoryList
 from monitor.facts.subjects import Known
@@ -139,7 +139,7 @@ class _Judgement:
         if path.kind in ("identity", "account"):
             account, ours = account_of(path.principal), self.others.ours
             return self.stranger and account.isdigit() and account not in ours and any(map(_real, ours))
-        return not path.via and (path.kind == "anyone" or (path.kind == "token" and is_pipeline(path.issuer)))
+        return not path.via and at_large(path)
 
     def _whole(self, ways: list[Way]) -> Result:
         faults = [

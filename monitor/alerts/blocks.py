@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 from monitor.alerts.escaping import CUT, code, length, link, mention, words
+from monitor.alerts.notes import FindingView, Note
+from monitor.alerts.telling import heading, lasting
 from monitor.model import Severity
-
-if TYPE_CHECKING:
-    from monitor.alerts.plan import FindingView, Note
 
 Block = dict[str, Any]
 Built = tuple[str, list[Block]]
@@ -37,12 +36,17 @@ _LINE = 600
 _MOST_LINKS = 12
 _MOST_SECTIONS = 12
 _MARKS = {Severity.CRITICAL: "🔴", Severity.HIGH: "🟠", Severity.MEDIUM: "🟡", Severity.LOW: "🔵"}
+_PRESSABLE = re.compile(r"[A-Za-z0-9._:-]{1,200}")
 _BARS = "▁▂▃▄▅▆▇█"
-_STANDING = {"reopened": "reopened", "waived": "waived", "resolved": "resolved"}
+_WIDEST = 12
 
 
 def blocks(
-    note: Note, *, people: Mapping[str, str] | None = None, controls: Mapping[str, str] | None = None, buttons: bool = False
+    note: Note,
+    *,
+    people: Mapping[str, str] | None = None,
+    controls: Mapping[str, str] | None = None,
+    buttons: bool = False,
 ) -> Built:
     """Return the text for notifications and the blocks of a note that stands by itself: the head of a thread, a digest.
 
@@ -53,10 +57,10 @@ def blocks(
     body = (
         _card(note, finding, people or {}, controls or {})
         if finding is not None
-        else [_header(_headline(note)), *_sections(_lines(note.lines))]
+        else [_header(_headline(note)), *_sections([*_counts(note.counts), *_lines(note.lines)])]
     )
     body += _sections(_links(note))
-    if finding is not None and buttons and finding.standing != "resolved":
+    if finding is not None and buttons and finding.standing != "resolved" and _PRESSABLE.fullmatch(finding.id):
         body.append(_buttons(finding.id))
     return fallback(note), _fitting([*body, _context(note)])
 
@@ -64,7 +68,7 @@ def blocks(
 def reply(note: Note) -> Built:
     """Return the text and the blocks of a note that goes into the thread of its finding: what has changed, and when."""
     finding = note.finding
-    lines = [f"*{words(note.title, _LINE)}*"]
+    lines = [f"*{words(note.title, _LINE) or note.kind.value}*"]
     if finding is not None and finding.reason:
         lines.append(words(finding.reason, _PROSE))
     return fallback(note), _fitting([*_sections([*lines, *_lines(note.lines), *_links(note)]), _context(note)])
@@ -78,9 +82,11 @@ def plain(note: Note) -> Built:
 
 def fallback(note: Note) -> str:
     """Return the note in one line: what a notification and a screen reader say."""
-    where = note.finding.scope if note.finding is not None else ""
-    said = " · ".join(part for part in (_headline(note), words(where, _NAME)) if part)
-    return _cut(said, _FALLBACK)
+    if note.finding is None:
+        return _cut(_headline(note), _FALLBACK)
+    parts = [f"{_MARKS[note.severity]} {note.severity.upper()}", words(note.title, _LINE // 2)]
+    where = words(note.finding.scope, _NAME)
+    return _cut(" · ".join([*parts, where] if where and where not in parts[1] else parts), _FALLBACK)
 
 
 def bar(counts: Sequence[int]) -> str:
@@ -90,19 +96,25 @@ def bar(counts: Sequence[int]) -> str:
 
 
 def _headline(note: Note) -> str:
+    """Return severity and standing in words, for those who see no colours, and what it is about."""
+    finding, severity = note.finding, note.severity
     parts = []
-    if note.finding is not None or note.severity in (Severity.CRITICAL, Severity.HIGH):
-        parts.append(f"{_MARKS.get(Severity(note.severity), '')} {note.severity.upper()}".strip())
-    if note.finding is not None and note.finding.standing in _STANDING:
-        parts.append(_STANDING[note.finding.standing])
-    return " · ".join([*parts, words(note.title, LONGEST_HEADER)])
+    if finding is not None or severity in (Severity.CRITICAL, Severity.HIGH):
+        parts.append(f"{_MARKS[severity]} {severity.upper()}")
+    if finding is not None and finding.standing in ("reopened", "waived"):
+        parts.append(finding.standing)
+    return " · ".join(
+        [*parts, words(note.title if finding is None else heading(finding), LONGEST_HEADER) or note.kind.value]
+    )
 
 
 def _card(note: Note, finding: FindingView, people: Mapping[str, str], controls: Mapping[str, str]) -> list[Block]:
     resolved = finding.standing == "resolved"
-    head = _text_section(f"✅ ~{words(note.title, _LINE)}~ resolved") if resolved else _header(_headline(note))
+    head = _header(_headline(note))
+    if resolved:
+        head = _text_section(f"✅ ~{finding.severity.upper()} · {words(heading(finding), _LINE)}~ resolved")
     fields = [
-        _field("Where", code(finding.scope, _NAME)),
+        _field("Where", _place(finding)),
         _field("Who", _person(finding.actor, people)),
         _field("Since" if not resolved else "From", _since(finding, note.at, resolved)),
         _field("Owner", _person(finding.owner, people)),
@@ -113,9 +125,16 @@ def _card(note: Note, finding: FindingView, people: Mapping[str, str], controls:
     body += _sections(_labelled("What", "\n".join(filter(None, [code(finding.subject, _NAME), _reason(finding)]))))
     if not resolved:
         body += _sections(_labelled("What would fix it", words(finding.remedy, _PROSE)))
-    named = [f"{code(control, 80)} {words(controls.get(control, ''), 160)}".strip() for control in finding.controls[:20]]
+    named = [
+        f"{code(control, 80)} {words(controls.get(control, ''), 160)}".strip() for control in finding.controls[:20]
+    ]
     body += _sections([*_labelled("Controls", "\n".join(named)), *_lines(note.lines)])
     return body
+
+
+def _place(finding: FindingView) -> str:
+    called = words(finding.place, _NAME) if finding.place != finding.scope else ""
+    return " ".join(part for part in (called, code(finding.scope, _NAME)) if part)
 
 
 def _reason(finding: FindingView) -> str:
@@ -128,21 +147,12 @@ def _since(finding: FindingView, at: datetime, resolved: bool) -> str:
     seen = f"seen in {finding.times_seen} sweep{'s' if finding.times_seen != 1 else ''}"
     if resolved:
         return f"{moment(first)} to {moment(last)}, {seen}"
-    return f"{moment(first)} ({span(last - first)}, {seen})"
+    return f"{moment(first)} ({lasting(last - first)}, {seen})"
 
 
 def moment(at: datetime) -> str:
     """Return a moment as people and logs write it, in UTC and to the minute."""
     return f"{at:%Y-%m-%d %H:%M} UTC"
-
-
-def span(passed: timedelta) -> str:
-    """Return a length of time roughly: minutes, hours or days."""
-    minutes = max(0, int(passed.total_seconds() // 60))
-    for size, name in ((1440, "day"), (60, "hour")):
-        if minutes >= size:
-            return f"{minutes // size} {name}{'s' if minutes // size != 1 else ''}"
-    return f"{minutes} minute{'s' if minutes != 1 else ''}"
 
 
 def _person(name: str, people: Mapping[str, str]) -> str:
@@ -168,6 +178,13 @@ def _counted(text: str) -> str:
     return f"{bar([int(one) for one in re.findall(r'[0-9]+', text)])} {text}" if counts else words(text, _LINE)
 
 
+def _counts(counts: Mapping[str, int]) -> list[str]:
+    """Return the counts by severity as bars side by side, the longest of full width."""
+    most = max(counts.values(), default=0)
+    drawn = [(severity, counts.get(severity, 0)) for severity in Severity if counts.get(severity, 0) > 0]
+    return [f"{_MARKS[one]} {'█' * max(1, round(_WIDEST * count / most))} {count:,} {one}" for one, count in drawn]
+
+
 def _links(note: Note) -> list[str]:
     known = dict.fromkeys([*(note.finding.links if note.finding is not None else ()), *note.links])
     shown = [link(url, label, LONGEST_FIELD) for label, url in known]
@@ -178,15 +195,22 @@ def _links(note: Note) -> list[str]:
 
 def _context(note: Note) -> Block:
     finding = note.finding
-    parts = [moment(note.at)] if finding is None else [f"check {code(finding.check, 120)}", f"finding {code(finding.id, 80)}"]
+    parts = (
+        [moment(note.at)]
+        if finding is None
+        else [f"check {code(finding.check, 120)}", f"finding {code(finding.id, 80)}"]
+    )
     parts = [*parts, moment(note.at)] if finding is not None else parts
     sweep = getattr(note, "sweep", "")
-    return {"type": "context", "elements": [_mrkdwn(" · ".join([*parts, *([f"sweep {code(sweep, 80)}"] if sweep else [])]))]}
+    return {
+        "type": "context",
+        "elements": [_mrkdwn(" · ".join([*parts, *([f"sweep {code(sweep, 80)}"] if sweep else [])]))],
+    }
 
 
 def _buttons(finding: str) -> Block:
     def button(label: str, action: str) -> Block:
-        return {"type": "button", "action_id": action, "value": finding[:255], "text": _plain(label)}
+        return {"type": "button", "action_id": action, "value": finding, "text": _plain(label)}
 
     return {"type": "actions", "elements": [button("Acknowledge", ACKNOWLEDGE), button("Request waiver", WAIVE)]}
 

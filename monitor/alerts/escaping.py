@@ -22,11 +22,11 @@ CUT = "…"
 """Stands where text was cut."""
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _LOOK_ALIKE = {"*": "\u2217", "`": "\u02cb", "~": "\u223c", "_": "\u02cd", ":": "\u2236", ">": "\u203a", "@": "\uff20"}
-# A colon that opens an emoji's name (`arn:aws:` is one where a workspace has an emoji called aws), or ends a URL's scheme.
+# All colons of a word but its last, since two make an emoji (`arn:aws:` where a workspace has one called aws); and a URL's.
 _MARK = re.compile(
     r"[*`~]"
     r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"
-    r"|:(?=[^\s:]+:)|:(?=//)"
+    r"|:(?=[^\s:]*:)|:(?=//)"
     r"|\A>"
     r"|@(?=here\b|channel\b|everyone\b|group\b)",
     re.IGNORECASE,

@@ -21,6 +21,7 @@ from monitor.cli import (
     identities,
     repositories,
     sweep,
+    waivers,
 )
 from monitor.errors import MonitorError
 
@@ -55,6 +56,7 @@ app.command("adopt")(adopt.adopt)
 app.command("doctor")(doctor.doctor)
 app.command("checks")(checks.checks)
 app.add_typer(findings.app, name="findings")
+app.add_typer(waivers.app, name="waivers")
 app.add_typer(repositories.app, name="repositories")
 app.add_typer(identities.app, name="identities")
 app.add_typer(evidence.app, name="evidence")

@@ -36,6 +36,7 @@ from monitor.sources.ports import Source
 from monitor.sources.replay import read as read_captures
 from monitor.sources.workers import pool
 from monitor.store.store import Store
+from monitor.sweep.after import Governing
 from monitor.sweep.registry import code_sha256
 from monitor.sweep.run import Ports
 
@@ -114,6 +115,18 @@ def catalogues() -> Mapping[str, Catalogue]:
     return {"aws": aws_catalogue()}
 
 
+def governing(config: Config) -> Governing:
+    """Return by what results are governed: waivers, owners, and how long things may stay as they are."""
+    found = config.settings.findings
+    return Governing(
+        waivers=config.waivers,
+        owners=found.owners,
+        unknown_days=found.unknown_days,
+        waiver_warning_days=found.waiver_warning_days,
+        review_days=found.review_days,
+    )
+
+
 def open_store(config: Config) -> Store:
     """Return the store. A SQLite database without tables is made; PostgreSQL is upgraded on purpose only."""
     url = config.settings.database
@@ -186,6 +199,7 @@ def ports(
                 config.sha256,
                 code_sha256(),
                 catalogues,
+                governing(config),
             ),
             key,
         )

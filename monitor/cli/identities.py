@@ -83,6 +83,7 @@ def show(
     Example: monitor identities show payments-deploy --graph payments-deploy.svg
     """
     from monitor.cli.identity_graph import svg
+    from monitor.errors import ConfigError
 
     loaded = configuration(config)
     access, results = _one(_judged(loaded), identity)
@@ -91,7 +92,13 @@ def show(
         if str(graph) == "-":
             sys.stdout.write(drawn)
             raise typer.Exit(_verdict([(access, results)]))
-        graph.write_text(drawn, encoding="utf-8")
+        try:
+            graph.write_text(drawn, encoding="utf-8")
+        except OSError as refused:
+            raise ConfigError(
+                f"cannot write {graph}: {refused.strerror}",
+                todo="name a file in a folder that exists, or - to print it",
+            ) from None
     if output is Format.JSON:
         print_json(_plain(access, results))
     else:
@@ -221,11 +228,10 @@ def _tell(loaded: Config, access: Access, results: Sequence[Result]) -> None:
     identity = access.identity
     declared = _declared(loaded, access)
     account = loaded.expected.sections.production.name_of(identity.provider, identity.account)
-    say(
-        f"[bold]{safe(identity.short)}[/] · {identity.kind} in {safe(account)} ({safe(identity.account)}) · "
-        + (f"declared as {safe(', '.join(one.id for one in declared))}" if declared else "not declared")
-    )
-    say(f"{safe(identity.name, 300)} · read {moment(identity.at)}")
+    named = f"declared as {', '.join(one.id for one in declared)}" if declared else "not declared"
+    below(identity.short, "", 0, "bold")
+    below(f"{identity.kind} in {account} ({identity.account}) · {named}", "", 0)
+    below(f"{identity.name} · read {moment(identity.at)}", "", 0)
     picture = _picture(loaded, access, results)
     for title, boxes, nothing in (
         ("Who can become it", picture.ways_in, "nobody that is known"),

@@ -21,7 +21,14 @@ def configuration(folder: Path) -> Config:
     """Return the whole configuration, validated; warnings go to standard error. Raises ConfigError with every mistake."""
     from monitor.settings import load_config
 
-    config = load_config(folder, os.environ)
+    config = load_config(folder, os.environ, known_checks)
     for warning in config.warnings:
         complain(f"warning: {warning}")
     return config
+
+
+def known_checks() -> list[str]:
+    """Return the ids of all checks there are."""
+    from monitor.sweep import registry
+
+    return [check.id for check in registry.discover()]

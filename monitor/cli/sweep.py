@@ -53,6 +53,7 @@ def sweep(
     from monitor.cli import compose
     from monitor.errors import ConfigError
     from monitor.sweep import registry
+    from monitor.sweep.after import counts
     from monitor.sweep.run import Plan, run
 
     now = datetime.now(UTC).replace(microsecond=0)
@@ -74,7 +75,7 @@ def sweep(
     with compose.ports(loaded, available, replay, dry_run=plan.dry_run) as (ports, key), progress_bar() as progress:
         first = not ports.store.recorded_sweeps()
         swept = run(plan, ports, progress)
-        still_open = len(ports.store.open_findings())
+        still_open = sum(1 for found in ports.store.open_findings() if not found.waiver)
     # What was read is read once, so every check must judge it now; which of them are shown is another matter.
     swept = msgspec.structs.replace(swept, results=tuple(r for r in swept.results if r.check in shown))
     if output is Format.JSON:
@@ -82,8 +83,9 @@ def sweep(
     else:
         also = "" if config == Path("config") else f" --config {config}"
         _tell(swept, loaded, key, also, first=first, still_open=still_open)
-    incomplete = not swept.complete or any(r.outcome in ("unknown", "error") for r in swept.results)
-    raise typer.Exit(exits.verdict(findings=any(r.outcome == "fail" for r in swept.results), incomplete=incomplete))
+    counted = counts(swept.results)
+    incomplete = not swept.complete or counted.unknown > 0
+    raise typer.Exit(exits.verdict(findings=counted.failing > 0, incomplete=incomplete))
 
 
 def _utc(when: datetime | None) -> datetime | None:
@@ -141,6 +143,7 @@ def report(swept: Swept, config: Config, key: SigningKey) -> dict[str, Any]:
 
 def _tell(swept: Swept, config: Config, key: SigningKey, also: str, *, first: bool, still_open: int) -> None:
     from monitor.store.reconcile import finding_id
+    from monitor.sweep import after
     from monitor.sweep.run import problems, worst
 
     sweep = swept.sweep
@@ -181,8 +184,10 @@ def _tell(swept: Swept, config: Config, key: SigningKey, also: str, *, first: bo
     _gaps(gaps)
     judged = " · ".join(f"{number(n)} {coloured(name)}" for name, n in sorted(outcomes.items()))
     say(f"Judged      {number(counts['writes'])} writes; {number(len(swept.results))} results: {judged or 'none'}")
-    bad = worst(swept.results)
+    bad = worst(r for r in swept.results if not r.waiver)
     _findings(bad, swept, finding_id, production.name_of, still_open)
+    if accepted := after.counts(swept.results).waived:
+        say(f"Waived      {accepted} more, accepted under a waiver: monitor findings list --waived{safe(also)}")
     if swept.sealing:
         say(
             f"Evidence    {safe(config.settings.evidence.folder)}: log of {number(swept.sealing.log_size)} entries, "

@@ -132,9 +132,8 @@ def _path(asker: _Asker, told: Told, by: str, providers: Providers) -> TrustPath
             unclear.append(wanted)
         elif not wanted:
             dead = dead or f"{by} asks for {condition.words()[:200]}, which none of these requests can have"
-    if told.negated:
-        names = ", ".join(value for _, value in told.principals)[:200]
-        unclear.append(Unknown(f"{by} is about everybody but {names}"))
+    if told.negated:  # the few that it leaves out make it no narrower
+        by += f", everybody but {', '.join(value for _, value in told.principals)[:200]}"
     if asker.kind == "token":
         _audience(asker, providers, tests, unclear)
     return TrustPath(

@@ -79,15 +79,21 @@ class Manifest:
         ]
 
 
-def history(log: EvidenceLog | Path) -> Iterator[Manifest]:
-    """Yield the sealed sweeps of a log or its folder, oldest first. Raises IntegrityError when the log is damaged."""
+def history(log: EvidenceLog | Path, *, newest_first: bool = False) -> Iterator[Manifest]:
+    """Yield the sealed sweeps of a log or its folder, oldest first. Raises IntegrityError when the log is damaged.
+
+    The newest first costs no more than how many of them are taken.
+    """
     reader = LogReader.open(log) if isinstance(log, Path) else log.reader()
+    found = _backwards(reader)
+    yield from found if newest_first else reversed(list(found))
+
+
+def _backwards(reader: LogReader) -> Iterator[Manifest]:
     newest = last_manifest(reader, reader.size)
-    found: list[Manifest] = []
     while newest:
-        found.append(newest)
+        yield newest
         newest = _before(newest, reader)
-    yield from reversed(found)
 
 
 def last_manifest(reader: LogReader, before: int) -> Manifest | None:

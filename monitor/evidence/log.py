@@ -29,6 +29,10 @@ _VERIFY = "run `monitor evidence verify`, and restore the evidence folder from a
 _open_logs: weakref.WeakSet[EvidenceLog] = weakref.WeakSet()
 
 
+class LogBusy(EvidenceError):
+    """Another process writes to the log; it can be tried again."""
+
+
 def archive_path(size: int) -> str:
     """Return where the checkpoint of a log of this size is archived, below the log's folder."""
     return f"checkpoints/{size:020}"
@@ -55,7 +59,7 @@ class EvidenceLog:
     def open(cls, folder: Path, origin: str, signer: Signer, *, tool_version: str = monitor.__version__) -> EvidenceLog:
         """Return the log, clearing up after an append that was cut off; a new log gets its key record as first entry.
 
-        Raises EvidenceError when another process writes, or the folder or key is of another log; IntegrityError when
+        Raises LogBusy when another process writes, EvidenceError when the folder or key is of another log; IntegrityError when
         the log is not as it was left.
         """
         if signer.verifier.name != origin:
@@ -246,7 +250,7 @@ def _take_lock(folder: Path) -> int:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(fd)
-        raise EvidenceError(
+        raise LogBusy(
             f"another sweep is running: it holds {folder / '.lock'}",
             todo="wait until it has ended; the lock goes with the process that holds it",
         ) from None

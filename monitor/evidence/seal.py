@@ -59,9 +59,13 @@ def begin(
     checks: Sequence[str] = (),
     config_sha256: str = "",
     tool_version: str = monitor.__version__,
+    schedule: str = "",
+    schedules_sha256: str = "",
+    sources: Sequence[str] = (),
 ) -> int:
     """Seal that a sweep starts, and what it is to read: `scope` maps each source to its expected scopes.
 
+    `schedule`, `schedules_sha256` and `sources` are as `SweepStart` has them.
     Returns the log index of the start. Raises EvidenceError when it cannot be written.
     """
     _check_times(sweep)
@@ -77,6 +81,9 @@ def begin(
         checks=tuple(sorted(checks)),
         config_sha256=config_sha256,
         tool_version=tool_version,
+        schedule=schedule,
+        schedules_sha256=schedules_sha256,
+        sources=tuple(sources),
     )
     data = to_json(expected)
     if len(data) <= _MEMBER:

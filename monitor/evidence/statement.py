@@ -25,6 +25,9 @@ KEY = _TYPES.format("key")
 SWEEP_START = _TYPES.format("sweep-start")
 CHECK_RESULT = _TYPES.format("check-result")
 SWEEP_MANIFEST = _TYPES.format("sweep-manifest")
+SCHEDULE = _TYPES.format("schedule")
+SLOTS_LOST = _TYPES.format("slots-lost")
+WITHDRAWAL = _TYPES.format("withdrawal")
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -62,7 +65,11 @@ class KeyRecord(msgspec.Struct, frozen=True):
 
 
 class SweepStart(msgspec.Struct, frozen=True, kw_only=True):
-    """A sweep began: what it was to read (source to scopes) and to check, written down before it read anything."""
+    """A sweep began: what it was to read (source to scopes) and to check, written down before it read anything.
+
+    `schedule` names the schedule whose slot `planned_for` is, and `schedules_sha256` is the digest of the schedules then in
+    force. `sources` are the sources that it was limited to; none: it was to read all that there are.
+    """
 
     sweep: str
     planned_for: datetime
@@ -72,6 +79,9 @@ class SweepStart(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[str, ...] = ()
     config_sha256: str = ""
     tool_version: str = ""
+    schedule: str = ""
+    schedules_sha256: str = ""
+    sources: tuple[str, ...] = ()
     moved: dict[str, ObjectRef] = {}
 
 

@@ -29,6 +29,7 @@ class EmergencyChange(Expectation):
     from_: Moment = Field(alias="from", description="When it began, with its zone, as 2026-03-14T01:00:00Z")
     to: Moment = Field(description="When it ended; the moment itself no longer counts")
     reason: Text = Field(description="What made it an emergency")
+    review: Text | None = Field(default=None, description="Where the review that followed it is written, once it is")
 
     @field_validator("to")
     @classmethod

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from monitor.expected.controls import Controls
 from monitor.expected.models import Sections
+from monitor.expected.waivers import WaiverFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -24,6 +25,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {
         "expected": schema_of(Sections, "Expected state: config/expected/*.yaml"),
         "controls": schema_of(Controls, "Controls of the standard: config/controls.yaml"),
+        "waivers": schema_of(WaiverFile, "Waivers: config/waivers.yaml"),
     }
 
 

@@ -12,9 +12,9 @@ from functools import cached_property
 import msgspec
 
 from monitor.facts.issuers import GITHUB, GITHUB_SERVER, name_of
-from monitor.facts.language import Demand, Pattern, glob, literal, witness
+from monitor.facts.language import ANY, Demand, Pattern, glob, witness
 from monitor.facts.narrowing import WILD, meets, stands_for
-from monitor.facts.subjects import Known, Subjects, demand, subjects
+from monitor.facts.subjects import NOT_TWICE, Known, Subjects, demand, otherwise, subjects
 from monitor.facts.trust import ClaimTest, TrustPath
 from monitor.facts.trust_judging import Fault, Way, plain
 from monitor.model import Severity, Unknown
@@ -25,6 +25,9 @@ SHARED = frozenset({"token.actions.githubusercontent.com", "gitlab.com", "agent.
 _OWNING = ("repo", "repository", "repository_owner", "job_workflow_ref", "workflow_ref", "project_path", "organization")
 """Claims that a subject may begin with, whose value begins with the name of an organisation."""
 _BY_ID = frozenset({"repository_id", "repository_owner_id", "enterprise_id"})
+
+
+_ON: Pattern = (("=", ":"), *ANY)
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +47,9 @@ class Token:
         self.tests = tuple(one for one in path.tests if one.claim == "sub")
         self.asked = tuple(demand(one) for one in self.tests)
         self.patterns = self.made.patterns
+        made = self.made.named
+        self.others = () if made and all(map(known.told, made)) else otherwise(path.issuer, path.tests)
+        """What can be besides, where a repository that is not known chooses how its subjects are made."""
 
     @cached_property
     def exact(self) -> tuple[str, ...] | None:
@@ -51,16 +57,25 @@ class Token:
         naming = next((one for one in self.tests if not one.negated and not one.ignores_case and _in_full(one)), None)
         if naming is None:
             return None
-        possible = (one for one in naming.patterns if any(stands_for(pattern, one) for pattern in self.patterns))
-        return tuple(one for one in possible if all(meets(one, demand) for demand in self.asked))
+        return tuple(one for one in naming.patterns if self._possible(one) and all(meets(one, d) for d in self.asked))
 
     def lets_in(self, *more: Demand, besides: Sequence[Pattern] = ()) -> str | Unknown | None:
         """Return an example of what it lets in, besides these patterns; None if there is none."""
         if self.exact is None:
-            return witness(self.patterns, (*self.asked, *more), besides)
+            found = witness(self.patterns, (*self.asked, *more), besides)
+            if found is not None or not self.others:
+                return found
+            # What goes on after a subject tells more of the same job.
+            longer = tuple((*pattern, *_ON) for pattern in besides)
+            return witness(self.others, (*self.asked, NOT_TWICE, *more), (*besides, *longer))
         # Most trust names its subjects in full: then there is nothing to search.
         fitting = (one for one in self.exact if all(meets(one, demand) for demand in more))
         return next((one for one in fitting if not any(stands_for(pattern, one) for pattern in besides)), None)
+
+    def _possible(self, subject: str) -> bool:
+        if any(stands_for(pattern, subject) for pattern in self.patterns):
+            return True
+        return meets(subject, NOT_TWICE) and any(stands_for(pattern, subject) for pattern in self.others)
 
     def impossible(self) -> str:
         """Return why it lets nobody in; empty if it does."""
@@ -85,7 +100,7 @@ def token(
     everything = tuple(accepted)
     issuer = name_of(path.issuer)
     mine = tuple(entry for entry in everything if name_of(entry.issuer) == issuer)
-    hearing = tuple(entry for entry in mine if _heard(path, entry))
+    hearing = tuple(entry for entry in mine if _heard(path, entry, mine))
     besides = tuple(dict.fromkeys(glob(p, ":") for entry in hearing or mine for p in entry.subjects))
     beyond = one.lets_in(besides=besides)
     faults: list[Fault] = []
@@ -115,7 +130,8 @@ def alone(path: TrustPath, known: Known, watched: Iterable[str]) -> Way:
     if dead := one.impossible():
         return Way(path=path, dead=dead)
     faults: list[Fault] = []
-    owners = [*watched, *_owners(p for test in one.tests if not test.negated for p in test.patterns)]
+    # Where none of the forge is watched, whom it names is taken for one's own.
+    owners = [*watched] or [*_owners(p for test in one.tests if not test.negated for p in test.patterns)]
     foreign = _foreign(one, (), owners)
     if isinstance(foreign, str):
         faults.append(_too_much(one, foreign, (), owners, declared=True))
@@ -141,9 +157,18 @@ def _audiences(path: TrustPath) -> tuple[ClaimTest, ...]:
     return tuple(one for one in asking if not (one.wild and any(set(p) <= {"*"} for p in one.patterns)))
 
 
-def _heard(path: TrustPath, entry: Accepted) -> bool:
+def _heard(path: TrustPath, entry: Accepted, mine: Iterable[Accepted]) -> bool:
     tests = _audiences(path)
-    return bool(tests) and (entry.audience is None or any(set(one.patterns) == {entry.audience} for one in tests))
+    if entry.audience is None:
+        return bool(tests)
+    all_wanted, wanted = {_audience(one.audience or "") for one in mine}, _audience(entry.audience)
+    found = [{_audience(pattern) for pattern in one.patterns} for one in tests]
+    return any(wanted in one and one <= all_wanted for one in found)
+
+
+def _audience(name: str) -> str:
+    """Return an audience as it is compared: Google takes a provider's name with and without its scheme."""
+    return name.removeprefix("https:") if name.startswith("https://iam.googleapis.com/projects/") else name
 
 
 def _unheard(path: TrustPath, mine: Sequence[Accepted]) -> Fault:
@@ -212,11 +237,8 @@ def _weakness(one: Token, example: str) -> str:
     if not tests:
         return "subjects are only excluded" if one.tests else "no subject is demanded"
     test = tests[0]
-    fitting = (demand(msgspec.structs.replace(test, patterns=(p,))) for p in test.patterns)
-    pattern = next(
-        (p for p, d in zip(test.patterns, fitting, strict=True) if witness((literal(example),), (d,), ()) is not None),
-        "",
-    )
+    fitting = ((p, demand(msgspec.structs.replace(test, patterns=(p,)))) for p in test.patterns)
+    pattern = next((p for p, asked in fitting if meets(example, asked)), "")
     if not pattern or pattern == example:
         return ""
     entry = f"the entry {plain(pattern)}" if len(test.patterns) > 1 else plain(pattern)

@@ -6,10 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from monitor.facts.access import Access
 from monitor.facts.identity import Identity
+from monitor.facts.trust import TrustPath
 from monitor.model import Outcome, Result, Severity
 
 _HOSTS = ("token.actions.githubusercontent.com", "gitlab.com", "agent.buildkite.com", "app.terraform.io")
 _STARTS = ("token.actions.githubusercontent.com/", "oidc.circleci.com/", "api.bitbucket.org/", "vstoken.dev.azure.com/")
+
+# Everybody can have an account there, and a token of an app of their own; no provider in the account is needed.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_oidc.html
+_PUBLIC = ("accounts.google.com", "cognito-identity.amazonaws.com", "graph.facebook.com", "www.amazon.com")
 
 
 def is_pipeline(issuer: str) -> bool:
@@ -23,6 +28,14 @@ def is_pipeline(issuer: str) -> bool:
         or (name.startswith("token.actions.") and name.endswith(".ghe.com"))
         or name.partition("/")[0].startswith("gitlab.")
     )
+
+
+def at_large(path: TrustPath) -> bool:
+    """Return whether a way is open to tokens of a pipeline, or to people at large: all, or whoever has an account there."""
+    if path.kind != "token":
+        return path.kind == "anyone"
+    asked = any(one.claim in ("aud", "sub") and not one.negated for one in path.tests)
+    return is_pipeline(path.issuer) or (path.issuer in _PUBLIC and not asked)
 
 
 def trusted(identity: Identity) -> bool:

@@ -75,6 +75,10 @@ class Known:
         keys = template.keys if isinstance(template.keys, tuple) and template.keys else _DEFAULT
         return Named(owner=owner, name=name, id=number, keys=keys, immutable=template.immutable, doubt=lost)
 
+    def told(self, one: Named) -> bool:
+        """Return whether it was read how the subjects of a repository are made."""
+        return one.full.lower() in self.templates and one.doubt is None
+
     def customised(self) -> tuple[Named, ...]:
         """Return the repositories whose subjects are not made as by default."""
         found = (self.named(one.repository) for one in self.templates.values())
@@ -181,21 +185,28 @@ def _generic(contexts: tuple[str, ...], server: bool) -> tuple[Form, ...]:
 def otherwise(issuer: str, tests: Iterable[ClaimTest]) -> tuple[Pattern, ...]:
     """Return what subjects of GitHub can be besides, where repositories that are not known have templates of their own.
 
-    Everybody may choose the claims of which the own subjects are made. None where other claims tell whose they are.
+    Everybody may choose the claims of which the own subjects are made. None where other claims tell whose they are; where
+    they tell something else, only those that do not start with a repository.
     https://docs.github.com/en/actions/reference/security/oidc#customizing-the-subject-claims-for-an-organization-or-repository
     """
     kind = kind_of(issuer)
-    told = any(one.claim in _WHOSE and not one.negated and not one.absent_passes for one in tests)
-    return () if told or kind not in (GITHUB, GITHUB_SERVER) else _otherwise(kind == GITHUB_SERVER)
+    claims = {one.claim for one in tests if not one.negated and not one.absent_passes} - {"sub", "aud"}
+    if claims & _WHOSE or kind not in (GITHUB, GITHUB_SERVER):
+        return ()
+    return _started() if claims else (*_started(), *_longer(kind == GITHUB_SERVER))
 
 
-@lru_cache(maxsize=4)
-def _otherwise(server: bool) -> tuple[Pattern, ...]:
-    started = (form for key in _STARTS for form in ((f"{key}:", Slot(least=0)), (f"{key}:", Slot(), ":", _REST)))
+@lru_cache(maxsize=1)
+def _started() -> tuple[Pattern, ...]:
+    forms = (form for key in _STARTS for form in ((f"{key}:", Slot(least=0)), (f"{key}:", Slot(), ":", _REST)))
+    return tuple(map(pattern_of, forms))
+
+
+@lru_cache(maxsize=2)
+def _longer(server: bool) -> tuple[Pattern, ...]:
     usual = _generic(CONTEXTS, server)
     heads = dict.fromkeys(form[: form.index(":")] for form in usual)
-    longer = ((*form, ":", Slot(stops=_STOPS), ":", _REST) for form in (*heads, *usual))
-    return tuple(pattern_of(form) for form in (*started, *longer))
+    return tuple(pattern_of((*form, ":", Slot(stops=_STOPS), ":", _REST)) for form in (*heads, *usual))
 
 
 def _pinned(tests: tuple[ClaimTest, ...]) -> tuple[str, ...]:

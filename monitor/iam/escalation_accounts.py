@@ -18,6 +18,8 @@ from monitor.model import Unknown
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-services
 _REGIONAL = re.compile(r"([a-z0-9-]+)\.[a-z]{2}(?:-[a-z]+)+-\d+\.amazonaws\.com(?:\.cn)?")
+CHINA = ".cn"
+"""How the names of some services end there: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html"""
 _END = "\U0010ffff"
 _KEPT = 65_536
 _OPEN = 16
@@ -89,9 +91,10 @@ def _within(pattern: str, account: str) -> str:
 
 
 def _services(principal: str) -> tuple[str, ...]:
-    """Return the names of a service: one with a region stands for the service too."""
+    """Return the names of a service: one with a region, or of China, stands for the service too."""
     found = _REGIONAL.fullmatch(principal)
-    return (principal, f"{found[1]}.amazonaws.com") if found else (principal,)
+    plain = f"{found[1]}.amazonaws.com" if found else principal.removesuffix(CHINA)
+    return (principal,) if plain == principal else (principal, plain)
 
 
 _ATTACH = "iam.serviceAccounts.actAs"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from monitor.facts.identity import Identity
 from monitor.iam import escalation_asking as asking
-from monitor.iam.escalation_accounts import Accounts, Way, Ways
+from monitor.iam.escalation_accounts import CHINA, Accounts, Way, Ways
 from monitor.iam.escalation_asking import Met
 from monitor.iam.escalation_rule import Reach, Rule
 from monitor.iam.rights import Rights
@@ -41,6 +41,12 @@ def place(identity: Identity) -> str:
 def anonymous(identity: Identity) -> bool:
     """Return whether it stands for a document that does not tell whose it is: a policy or a group alone."""
     return identity.provider == "aws" and ":role/" not in identity.name and ":user/" not in identity.name
+
+
+def _called(services: tuple[str, ...], identity: Identity) -> tuple[str, ...]:
+    """Return the names by which a role can be passed to services; an empty one where there are none."""
+    there = identity.name.startswith("arn:aws-cn:")
+    return (*services, *(f"{one}{CHINA}" for one in services if there)) or ("",)
 
 
 class Shared:
@@ -177,7 +183,7 @@ class Openings:
         """Return how the demands are met on one target; of several services, the one that asks for least counts."""
         target = self._held[name].identity
         best: Met | None = None
-        for service in rule.services or ("",):
+        for service in _called(rule.services, target):
             if service and service not in self._accounts.of(target).serving:
                 continue
             context = {"iam:passedtoservice": service} if service else {}
@@ -197,7 +203,7 @@ class Openings:
         """Return what a rule opens where those whom it may lead to were not read: towards what is written."""
         if rule.services:
             found = None
-            for service in rule.services:
+            for service in _called(rule.services, own.identity):
                 one = asking.together(own, rule.on, kind, {"iam:passedtoservice": service})
                 if one is not None and (found is None or len(one.conditions) < len(found.conditions)):
                     found = one

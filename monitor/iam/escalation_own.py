@@ -170,9 +170,8 @@ def _of_groups(own: Rights, rule: Rule, target: Identity) -> Iterator[Met]:
     own_groups = {
         one.name.partition("/")[0] for one in policies if one.kind == "group" and not one.name.startswith("arn:")
     }
-    yield from _best(
-        asking.on(own, rule.on, f"arn:aws:iam::{target.account}:group/{name}", {}) for name in sorted(own_groups)
-    )
+    place = ":".join((*target.name.split(":")[:2], f"iam::{target.account}:group"))
+    yield from _best(asking.on(own, rule.on, f"{place}/{name}", {}) for name in sorted(own_groups))
     met = asking.together(own, rule.on, "group")
     if met is not None:
         yield met._replace(conditions=(*met.conditions, f"it is in a group of {' or '.join(met.resources)}"))

@@ -156,7 +156,9 @@ class Report:
             return _power(rule, met, severity, ADMIN, (), met.conditions, "it can then do anything")
         wide = toward.startswith("any-") and rule.reaches is not Reach.RESOURCE
         severity = Severity.HIGH if wide and not met.conditions else Severity.MEDIUM
-        return _power(rule, met, severity, toward, (), met.conditions, "what that gives was not read")
+        # What one named role can do may be nothing: it is open as far as that role has more rights.
+        unread = () if wide else (f"{toward}, which was not read, has more rights",)
+        return _power(rule, met, severity, toward, (), met.conditions + unread, "what that gives was not read")
 
     def _of(self, ways: tuple[Way, ...]) -> _Group:
         found = self._groups.get(id(ways))

@@ -50,9 +50,9 @@ _AWS_DESTROYS = {
 _AWS_GIVES = {
     "iam": """AddUserToGroup AttachGroupPolicy AttachRolePolicy AttachUserPolicy CreateAccessKey CreateLoginProfile
         CreatePolicyVersion DeleteRolePermissionsBoundary DeleteUserPermissionsBoundary PutGroupPolicy PutRolePolicy
-        PutUserPolicy SetDefaultPolicyVersion UpdateAssumeRolePolicy UpdateLoginProfile""",
+        PutUserPolicy SetDefaultPolicyVersion UpdateAssumeRolePolicy UpdateLoginProfile UpdateSAMLProvider""",
     "sso": "AttachManagedPolicyToPermissionSet CreateAccountAssignment PutInlinePolicyToPermissionSet",
-    "organizations": "DetachPolicy DisablePolicyType UpdatePolicy",
+    "organizations": "DetachPolicy DisablePolicyType LeaveOrganization UpdatePolicy",
 }
 _AWS_BLINDS = {
     "access-analyzer": "DeleteAnalyzer",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from monitor.expected.controls import Controls, examine_controls
 from monitor.expected.document import Document
 from monitor.expected.load import ExpectedState, FileRead, digest, examine, read, validated
 from monitor.expected.mistakes import Mistake, did_you_mean, raised
+from monitor.expected.waivers import FILE as WAIVERS
+from monitor.expected.waivers import Terms, Waivers, examine_waivers
 from monitor.settings.places import STATE, Folders
 from monitor.settings.sections import Settings
 
@@ -34,6 +36,7 @@ class Config:
     controls: Controls | None
     warnings: tuple[str, ...]
     files: Mapping[str, str]
+    waivers: Waivers = field(default_factory=Waivers)
 
     @property
     def sha256(self) -> str:
@@ -49,10 +52,13 @@ def load_settings(config_dir: Path, env: Mapping[str, str]) -> Settings:
     return settings
 
 
-def load_config(config_dir: Path, env: Mapping[str, str]) -> Config:
-    """Return settings, expected state and, where `controls.yaml` is there, controls.
+def load_config(
+    config_dir: Path, env: Mapping[str, str], checks: Callable[[], Collection[str]] | None = None
+) -> Config:
+    """Return settings, expected state and, where `controls.yaml` and `waivers.yaml` are there, controls and waivers.
 
-    Raises ConfigError that lists every mistake of all of them.
+    Raises ConfigError that lists every mistake of all of them. `checks` gives the ids that a waiver may name, and is asked
+    only if there is one.
     """
     if nothing := _missing(config_dir):
         raise nothing
@@ -62,9 +68,24 @@ def load_config(config_dir: Path, env: Mapping[str, str]) -> Config:
     if controls_file.exists():
         controls, files[controls_file.name], more = examine_controls(controls_file)
         wrong = (*wrong, *more)
+    waivers, more = _waivers(config_dir, settings, checks, files)
+    wrong = (*wrong, *more)
     if settings is None or expected is None or wrong:
         raise raised((*mistakes, *wrong), config_dir)
-    return Config(settings, expected, controls, (*settings.warnings, *expected.warnings), {**files, **expected.files})
+    warnings = (*settings.warnings, *expected.warnings)
+    return Config(settings, expected, controls, warnings, {**files, **expected.files}, waivers or Waivers())
+
+
+def _waivers(
+    config_dir: Path, settings: Settings | None, checks: Callable[[], Collection[str]] | None, files: dict[str, str]
+) -> tuple[Waivers | None, tuple[Mistake, ...]]:
+    """Return the waivers and what is wrong with them; the digest of their file goes into `files`."""
+    path = config_dir / WAIVERS
+    if not path.exists() and not path.is_symlink():
+        return Waivers(), ()
+    days = settings.findings.waiver_max_days if settings else Terms().max_days
+    waivers, files[WAIVERS], mistakes = examine_waivers(path, Terms(days, checks() if checks else None))
+    return waivers, mistakes
 
 
 def schemas() -> dict[str, dict[str, Any]]:

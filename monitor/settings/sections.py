@@ -9,8 +9,6 @@ from typing import Annotated
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationInfo,
@@ -19,6 +17,7 @@ from pydantic import (
 )
 
 from monitor.expected.fields import Moment, ServiceAccount, Text
+from monitor.settings.findings import FindingSettings
 from monitor.settings.places import (
     STATE,
     ApiAddress,
@@ -29,12 +28,7 @@ from monitor.settings.places import (
     RoleName,
     database_address,
 )
-
-
-class Section(BaseModel):
-    """A part of the settings: frozen; a misspelt key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+from monitor.settings.section import Section
 
 
 class EvidenceSettings(Section):
@@ -44,6 +38,13 @@ class EvidenceSettings(Section):
     origin: Origin = Field(description="The log's name, for ever: a host that you own, and a path")
     signing_key: Folder = Field(
         default=Path("{state}/keys/evidence.pem"), description="Private key (Ed25519, PEM); made on the first run"
+    )
+    retention_days: int = Field(
+        default=400,
+        strict=True,
+        ge=30,
+        le=36500,
+        description="Days for which `monitor prune` keeps retained events and what the database remembers of them",
     )
 
 
@@ -180,6 +181,9 @@ class Settings(Section):
     aws: AwsSettings | None = Field(default=None, description="How AWS is read; absent: it is not")
     gcp: GcpSettings | None = Field(default=None, description="How Google Cloud is read; absent: it is not")
     github: GitHubSettings | None = Field(default=None, description="How GitHub is read; absent: it is not")
+    findings: FindingSettings = Field(
+        default=FindingSettings(), description="Who owns what is found, and how long things may stay as they are"
+    )
     workers: int = Field(default=0, strict=True, ge=0, le=1024, description="Processes that read logs; 0: one a core")
     _warnings: tuple[str, ...] = PrivateAttr(default=())
 

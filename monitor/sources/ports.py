@@ -79,6 +79,14 @@ class Source(Protocol):
 
     name: str
 
+    @property
+    def provides(self) -> tuple[type, ...]:
+        """Return the kinds of fact that it gives."""
+
+    @property
+    def once(self) -> tuple[type, ...]:
+        """Return those of them that a sweep is given once: what it does not judge of them, no later one will."""
+
     def scopes(self) -> dict[str, tuple[str, ...]]:
         """Return, by the name under which coverage is reported, every scope that is to be read."""
 

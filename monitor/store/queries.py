@@ -184,6 +184,12 @@ def recorded_sweeps(connection: Connection) -> set[str]:
     return set(connection.scalars(select(_SWEEP.c.id)))
 
 
+def watched_since(connection: Connection) -> datetime | None:
+    """Return the earliest moment (UTC) that a recorded sweep looked back to, or None."""
+    found: datetime | None = connection.scalar(select(func.min(_SWEEP.c.window_start)))
+    return found
+
+
 def last_sealing(connection: Connection) -> Sealing | None:
     """Return where the last recorded sweep was sealed: the one furthest in the log, or None."""
     row = connection.execute(select(_SWEEP).order_by(_SWEEP.c.manifest_index.desc()).limit(1)).mappings().first()

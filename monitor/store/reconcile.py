@@ -5,22 +5,25 @@
 | fail, error, unknown | opened | kept | reopened |
 | pass, not-applicable | – | resolved | – |
 | none | – | stays as it is | – |
+
+A finding that was waived and no longer is, while it still fails, is reopened: for whoever must act it is there again. The
+waiver of a finding that a sweep did not judge may begin or end all the same; the sweep's record tells of these.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
 import msgspec
 
 from monitor.model import Outcome
-from monitor.store.record import Reconciliation, SealedResult
+from monitor.store.record import Reconciliation, SealedResult, Standing
 
 
 class FindingState(StrEnum):
-    """Where a finding stands; `reopened` is open again after it was resolved."""
+    """Where a finding stands; `reopened` is open again after it was resolved, or after its waiver ended."""
 
     OPEN = "open"
     RESOLVED = "resolved"
@@ -72,10 +75,22 @@ def latest(results: Iterable[SealedResult]) -> dict[str, SealedResult]:
     return chosen
 
 
-def reconcile(known: Mapping[str, FindingState], chosen: Mapping[str, SealedResult]) -> tuple[Transition, ...]:
-    """Return what a sweep's results do to the known findings, sorted by finding id; the rest stay as they are."""
-    moves = (_transition(identity, known.get(identity), chosen[identity]) for identity in sorted(chosen))
+def reconcile(
+    known: Mapping[str, FindingState], chosen: Mapping[str, SealedResult], waived: Collection[str] = ()
+) -> tuple[Transition, ...]:
+    """Return what a sweep's results do to the known findings, sorted by finding id; the rest stay as they are.
+
+    `waived` are the ids of those that were under a waiver until now.
+    """
+    moves = (
+        _transition(identity, known.get(identity), chosen[identity], identity in waived) for identity in sorted(chosen)
+    )
     return tuple(move for move in moves if move is not None)
+
+
+def restand(state: FindingState, waiver: str, standing: Standing) -> tuple[Step, FindingState]:
+    """Return what it does to an open finding, under this waiver or none until now, that it stands so without a judgement."""
+    return _still_open(state, waived=bool(waiver), waiver=standing.waiver)
 
 
 def tally(steps: Iterable[tuple[str, Step]]) -> Reconciliation:
@@ -87,13 +102,19 @@ def tally(steps: Iterable[tuple[str, Step]]) -> Reconciliation:
     return Reconciliation(opened=opened, kept=kept, reopened=reopened, resolved=resolved)
 
 
-def _transition(identity: str, state: FindingState | None, sealed: SealedResult) -> Transition | None:
+def _still_open(state: FindingState, *, waived: bool, waiver: str) -> tuple[Step, FindingState]:
+    if waived and not waiver:
+        return Step.REOPENED, FindingState.REOPENED
+    return Step.KEPT, state
+
+
+def _transition(identity: str, state: FindingState | None, sealed: SealedResult, waived: bool) -> Transition | None:
     if sealed.result.outcome in _VIOLATIONS:
         if state is None:
             return Transition(identity, Step.OPENED, FindingState.OPEN, sealed)
         if state is FindingState.RESOLVED:
             return Transition(identity, Step.REOPENED, FindingState.REOPENED, sealed)
-        return Transition(identity, Step.KEPT, state, sealed)
+        return Transition(identity, *_still_open(state, waived=waived, waiver=sealed.result.waiver), sealed)
     if state in (FindingState.OPEN, FindingState.REOPENED):
         return Transition(identity, Step.RESOLVED, FindingState.RESOLVED, sealed)
     return None

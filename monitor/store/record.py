@@ -26,6 +26,13 @@ class SealedResult(msgspec.Struct, frozen=True):
     sha256: str
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """Where an open finding stands that a sweep did not judge: the waiver that covers it now, and who is to act on it."""
+
+    waiver: str = ""
+    owner: str = ""
+
+
 class Sealing(msgspec.Struct, frozen=True):
     """Where a sweep was sealed: its manifest's log index, and the log's size, root (hex) and checkpoint then."""
 
@@ -49,7 +56,7 @@ class SweepRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `objects` were read anew by the source `object_source`; `exchanges` are newly seen; `marks` tell, for each
     `source|scope`, up to when (UTC) events are read whole; `notes` must be plain JSON values; `remembered` is what later
-    sweeps will ask for.
+    sweeps will ask for; `standing` tells, by finding id, where open findings stand now that were not judged.
     """
 
     sweep: Sweep
@@ -60,6 +67,7 @@ class SweepRecord(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[RetainedPart, ...] = ()
     notes: dict[str, Any] = {}
     remembered: tuple[Remembered, ...] = ()
+    standing: dict[str, Standing] = {}
 
     def encode(self) -> bytes:
         """Return the record as JSON, the same bytes for the same record. A lone surrogate becomes U+FFFD.

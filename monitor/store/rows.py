@@ -34,6 +34,8 @@ FINDING_FIELDS = (
     "result_index",
     "result_sha256",
     "times_seen",
+    "waiver",
+    "owner",
 )
 """What a result says of its finding; when and by which sweep is the same for all."""
 
@@ -176,6 +178,8 @@ def _finding_object(move: Transition) -> Row:
         move.sealed.index,
         move.sealed.sha256,
         0 if move.step is Step.RESOLVED else 1,
+        stored(result.waiver),
+        stored(result.owner),
     )
     return dict(zip(FINDING_FIELDS, values, strict=True))
 
@@ -183,7 +187,7 @@ def _finding_object(move: Transition) -> Row:
 def read_finding(row: RowMapping) -> Finding:
     """Return the finding of a row."""
     values = dict(row)
-    for name in ("subject", "scope", "actor", "reason"):
+    for name in ("subject", "scope", "actor", "reason", "waiver", "owner"):
         values[name] = restored(values[name])
     return Finding(check=restored(values.pop("check_id")), **values)
 

@@ -19,6 +19,7 @@ from monitor.store import queries, writing
 from monitor.store.engine import build, make_folder, parse, translated
 from monitor.store.engine import shown as shown_address
 from monitor.store.engine import writing as one_writer
+from monitor.store.planning import Planner
 from monitor.store.reconcile import FindingState
 from monitor.store.record import Reconciliation, SealedResult, Sealing, SweepRecord
 from monitor.store.tables import HEAD
@@ -70,14 +71,18 @@ class Store:
         self.close()
 
     def record(
-        self, record: SweepRecord, results: Sequence[SealedResult] | Iterable[SealedResult], sealing: Sealing
+        self,
+        record: SweepRecord,
+        results: Sequence[SealedResult] | Iterable[SealedResult],
+        sealing: Sealing,
+        plan: Planner | None = None,
     ) -> Reconciliation:
-        """Write a sealed sweep and its findings in one transaction, and return what became of the findings.
+        """Write a sealed sweep, its findings and what `plan` tells of them in one transaction; return what became of them.
 
         A sweep that is recorded already changes nothing and is answered as it was then.
         """
         with translated(self._url, "recording the sweep", _AGAIN), one_writer(self._engine, "record") as connection:
-            return writing.record_sweep(connection, record, results, sealing)
+            return writing.record_sweep(connection, record, results, sealing, plan)
 
     def reconciliation(self, sweep_id: str) -> Reconciliation:
         """Return what a recorded sweep did to the findings; empty if it is not recorded."""
@@ -163,6 +168,11 @@ class Store:
         """Return the ids of all recorded sweeps; a sealed one that is missing here must be recorded again."""
         with self._reading() as connection:
             return queries.recorded_sweeps(connection)
+
+    def watched_since(self) -> datetime | None:
+        """Return the earliest moment (UTC) that a recorded sweep looked back to, or None."""
+        with self._reading() as connection:
+            return queries.watched_since(connection)
 
     def last_sealing(self) -> Sealing | None:
         """Return where the last recorded sweep was sealed (the one furthest in the log), or None."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -23,14 +23,17 @@ from sqlalchemy import (
     literal_column,
     select,
     true,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from monitor.model import Sweep
+from monitor.model import Outcome, Sweep
 from monitor.store import rows
-from monitor.store.reconcile import FindingState, Transition, latest, reconcile, tally
+from monitor.store.planning import Planner, Recorded
+from monitor.store.reconcile import FindingState, Step, Transition, latest, reconcile, restand, tally
 from monitor.store.record import Reconciliation, SealedResult, Sealing, SweepRecord
 from monitor.store.tables import METADATA
+from monitor.store.text import stored
 
 CHUNK_ROWS = 2000
 
@@ -46,14 +49,22 @@ _PART = METADATA.tables["retained_part"]
 _FINDING = METADATA.tables["finding"]
 _SIGHTING = METADATA.tables["finding_sighting"]
 
-_EVERY_JUDGEMENT = ("state", "outcome", "reason", "last_sweep", "last_step", "result_index", "result_sha256")
-_FAILING_ONLY = ("severity", "scope", "actor", "change_class", "last_seen")
+_EVERY_JUDGEMENT = ("state", "outcome", "reason", "last_sweep", "last_step", "result_index", "result_sha256", "waiver")
+_FAILING_ONLY = ("severity", "scope", "actor", "change_class", "last_seen", "owner")
+_UNSEEN = (Outcome.UNKNOWN, Outcome.ERROR)
 
 
 def record_sweep(
-    connection: Connection, record: SweepRecord, results: Iterable[SealedResult], sealing: Sealing
+    connection: Connection,
+    record: SweepRecord,
+    results: Iterable[SealedResult],
+    sealing: Sealing,
+    plan: Planner | None = None,
 ) -> Reconciliation:
-    """Write a sweep and reconcile its findings; a sweep that is there already is answered as it was then, unchanged."""
+    """Write a sweep and reconcile its findings, and keep the messages that `plan` gives of it.
+
+    A sweep that is there already is answered as it was then, unchanged.
+    """
     sweep = record.sweep
     if is_recorded(connection, sweep.id):
         return reconciliation(connection, sweep.id)
@@ -65,9 +76,13 @@ def record_sweep(
     _insert(connection, _PART, rows.part_rows(record))
     _advance(connection, record)
     moves = _moves(connection, results)
+    planned = Recorded(connection, record, moves) if plan else None
     _upsert_findings(connection, moves, sweep)
+    others = _restand(connection, record, {move.finding for move in moves})
     connection.execute(_sightings(sweep.id))
-    return tally((move.finding, move.step) for move in moves)
+    if planned and plan:
+        planned.keep(plan, others)
+    return tally([*((move.finding, move.step) for move in moves), *others])
 
 
 def is_recorded(connection: Connection, sweep: str) -> bool:
@@ -84,10 +99,41 @@ def reconciliation(connection: Connection, sweep: str) -> Reconciliation:
 def _moves(connection: Connection, results: Iterable[SealedResult]) -> tuple[Transition, ...]:
     chosen = latest(results)
     known: dict[str, FindingState] = {}
+    waived: set[str] = set()
     for identities in _chunks(chosen):
-        query = select(_FINDING.c.id, _FINDING.c.state).where(_FINDING.c.id.in_(identities))
-        known.update((row.id, row.state) for row in connection.execute(query))
-    return reconcile(known, chosen)
+        query = select(_FINDING.c.id, _FINDING.c.state, _FINDING.c.waiver).where(_FINDING.c.id.in_(identities))
+        for row in connection.execute(query):
+            known[row.id] = row.state
+            if row.waiver:
+                waived.add(row.id)
+    return reconcile(known, chosen, waived)
+
+
+def _restand(connection: Connection, record: SweepRecord, judged: Collection[str]) -> list[tuple[str, Step]]:
+    """Write where open findings stand that the sweep did not judge, and return what that did to each."""
+    steps: list[tuple[str, Step]] = []
+    changes: list[rows.Row] = []
+    for identities in _chunks(sorted(record.standing.keys() - judged)):
+        query = select(_FINDING.c.id, _FINDING.c.state, _FINDING.c.waiver).where(
+            _FINDING.c.id.in_(identities), _FINDING.c.state != FindingState.RESOLVED
+        )
+        for row in connection.execute(query):
+            standing = record.standing[row.id]
+            step, state = restand(row.state, row.waiver, standing)
+            steps.append((row.id, step))
+            changes.append(
+                {
+                    "which": row.id,
+                    "state": state,
+                    "last_step": step,
+                    "last_sweep": record.sweep.id,
+                    "waiver": stored(standing.waiver),
+                    "owner": stored(standing.owner),
+                }
+            )
+    if changes:
+        _run(connection, update(_FINDING).where(_FINDING.c.id == bindparam("which")), changes)
+    return steps
 
 
 def _advance(connection: Connection, record: SweepRecord) -> None:
@@ -113,15 +159,26 @@ def _upsert_findings(connection: Connection, moves: Sequence[Transition], sweep:
         "opened_by": sweep.id,
         "last_sweep": sweep.id,
     }
-    columns = [*source, *(literal(value, _FINDING.c[name].type) for name, value in fixed.items())]
+    now = literal(sweep.at, _FINDING.c.unknown_since.type)
+    outcome = source[rows.FINDING_FIELDS.index("outcome")]
+    columns = [
+        *source,
+        *(literal(value, _FINDING.c[name].type) for name, value in fixed.items()),
+        case((outcome.in_([one.value for one in _UNSEEN]), now)),
+    ]
     # Without a WHERE, SQLite would take ON CONFLICT for a join's ON: https://sqlite.org/lang_upsert.html#parsing_ambiguity
     rows_in = select(*columns).where(true())
-    statement = _statement(connection, _FINDING).from_select([*rows.FINDING_FIELDS, *fixed], rows_in)
+    names = [*rows.FINDING_FIELDS, *fixed, "unknown_since"]
+    statement = _statement(connection, _FINDING).from_select(names, rows_in)
     new, old = statement.excluded, _FINDING.c
     resolving = new.state == FindingState.RESOLVED
     changes: dict[str, Any] = {name: new[name] for name in _EVERY_JUDGEMENT}
     changes |= {name: case((resolving, old[name]), else_=new[name]) for name in _FAILING_ONLY}
     changes["times_seen"] = old.times_seen + new.times_seen
+    # From when it was first unknown until it is seen: the new row tells only whether it is unknown now.
+    changes["unknown_since"] = case(
+        (new.unknown_since.is_not(None), func.coalesce(old.unknown_since, new.unknown_since))
+    )
     upsert = statement.on_conflict_do_update(index_elements=["id"], set_=changes)
     for chunk in _chunks(moves):
         connection.execute(upsert, {"document": rows.finding_document(chunk)})

@@ -29,19 +29,42 @@ def accesses(collected: Collected, memory: Memory, catalogues: Catalogues, at: d
     What the audit log tells of their use since the last sweep is added to what is remembered of it.
     """
     found = [fact for fact in collected.facts if isinstance(fact, Identity)]
+    events = [fact for fact in collected.facts if isinstance(fact, ChangeEvent)]
     if not found:
+        # A sweep of the audit log alone: what it reads is read once, so that the use of who is known is kept from it now.
+        _keep_use(events, collected, memory, at)
         return []
     collected.facts[:] = [fact for fact in collected.facts if not isinstance(fact, Identity)]
-    used = used_by(found, [fact for fact in collected.facts if isinstance(fact, ChangeEvent)])
+    used = used_by(found, events)
     known = {subject: _read(kept) for subject, kept in memory.latest(USAGE).items()}
     joined = []
     for identity in found:
-        before, now = known.get(identity.subject(), {}), used.get(identity.name, {})
-        whole = {action: max(filter(None, (before.get(action), now.get(action)))) for action in {*before, *now}}
-        if whole != before:
-            collected.remember.append(_remembered(identity, whole, at))
+        whole = _joined(identity, known.get(identity.subject(), {}), used.get(identity.name, {}), collected, at)
         joined.append(merged(identity, whole))
     return list(analyse(joined, catalogues()))
+
+
+def _joined(
+    identity: Identity,
+    before: Mapping[str, datetime],
+    now: Mapping[str, datetime],
+    collected: Collected,
+    at: datetime,
+) -> Mapping[str, datetime]:
+    """Return the use of an identity, the later of both; what is new of it is to be remembered."""
+    whole = {action: max(filter(None, (before.get(action), now.get(action)))) for action in {*before, *now}}
+    if whole != before:
+        collected.remember.append(_remembered(identity, whole, at))
+    return whole
+
+
+def _keep_use(events: Sequence[ChangeEvent], collected: Collected, memory: Memory, at: datetime) -> None:
+    identities = remembered(memory) if events else []
+    used = used_by(identities, events)
+    known = {subject: _read(kept) for subject, kept in memory.latest(USAGE).items()} if used else {}
+    for identity in identities:
+        if identity.name in used:
+            _joined(identity, known.get(identity.subject(), {}), used[identity.name], collected, at)
 
 
 def remembered(memory: Memory) -> list[Identity]:

@@ -12,12 +12,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 import monitor
-from monitor.errors import ConfigError, EvidenceError, IntegrityError
-from monitor.evidence import checkpoint, statement
-from monitor.evidence.history import last_manifest
-from monitor.evidence.log import EvidenceLog, archive_path
+from monitor.errors import ConfigError, EvidenceError
+from monitor.evidence.log import EvidenceLog
 from monitor.evidence.record import decode_result
-from monitor.evidence.seal import begin, history, seal
+from monitor.evidence.seal import begin, seal
 from monitor.facts.change import ChangeEvent, ChangeSession, TokenExchange
 from monitor.facts.log_object import RetainedPart
 from monitor.facts.session import Exchanges, Sight, join, stem
@@ -25,11 +23,15 @@ from monitor.model import Check, CoverageStatus, Outcome, Result, ScopeCoverage,
 from monitor.sources.ports import Collected, Progress, Request, Source
 from monitor.store.record import Reconciliation, SealedResult, Sealing, SweepRecord
 from monitor.store.store import Store
+from monitor.sweep.after import Governing, settle
 from monitor.sweep.evaluate import Expected, evaluate
 from monitor.sweep.identities import Catalogues, accesses
+from monitor.sweep.resume import LEDGER, recover, resume
+from monitor.sweep.standing import ask
+from monitor.sweep.stopping import Stop, go_on, never
 
-LEDGER = "sweep-record.json"
 _SESSION = ":session:"
+__all__ = ["LEDGER", "Plan", "Ports", "Swept", "collect", "problems", "recover", "run", "window_of", "worst"]
 
 
 class Ports(msgspec.Struct, frozen=True):
@@ -50,10 +52,11 @@ class Ports(msgspec.Struct, frozen=True):
     config_sha256: str
     code_sha256: str
     catalogues: Catalogues
+    governing: Governing = Governing()
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be swept. `at` is the clock, read once, UTC; `window` is what an event source is to cover at most."""
+    """What is to be swept. `at` is the clock, read once, UTC; `since` and `until` are what an event source covers at most."""
 
     id: str
     planned_for: datetime
@@ -61,6 +64,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     until: datetime | None = None
     dry_run: bool = False
+    schedule: str = ""
+    """The schedule whose slot `planned_for` is; empty for a sweep that a person asked for."""
+    schedules_sha256: str = ""
+    sources: tuple[str, ...] = ()
+    """The sources that it is limited to, as in the ports; empty for all that there are."""
 
 
 class Swept(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,67 +91,15 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
         return all(c.status is CoverageStatus.COMPLETE for c in self.sweep.coverage)
 
 
-def recover(ports: Ports) -> tuple[str, ...]:
-    """Record sealed sweeps that the database does not know, oldest first; return their ids."""
-    known = ports.store.recorded_sweeps()
-    recovered = []
-    for manifest in history(ports.log):
-        if manifest.predicate.sweep not in known:
-            record = SweepRecord.decode(manifest.attachment(LEDGER))
-            results = [SealedResult(*sealed) for sealed in manifest.results()]
-            ports.store.record(record, results, _sealing(ports.log, manifest.index))
-            recovered.append(manifest.predicate.sweep)
-    return tuple(recovered)
+def run(plan: Plan, ports: Ports, progress: Progress, stop: Stop = never) -> Swept:
+    """Sweep once. Raises EvidenceError or LedgerError; what the sources meet ends in the results instead.
 
-
-def _same_log(ports: Ports) -> None:
-    """Raise IntegrityError unless the log holds every sweep that the database knows: an older copy must not go on."""
-    for known in ports.store.sweeps(_ASKED):
-        sealing = known.sealing
-        try:
-            held = _sealing(ports.log, sealing.log_size - 1).root if sealing.log_size <= ports.log.size else ""
-        except (OSError, EvidenceError):
-            held = ""
-        if held != sealing.root:
-            raise IntegrityError(
-                f"the evidence log does not hold sweep {known.id}, which the database knows: it is an older copy, or another",
-                todo="restore the newest copy of the evidence folder; or begin anew with an empty database and folder",
-            )
-
-
-_ASKED = 20
-
-
-def _cut_off(ports: Ports) -> set[str]:
-    """Return the ids of sweeps that began after the last sealed one and were never sealed."""
-    reader = ports.log.reader()
-    last = last_manifest(reader, reader.size)
-    begun = set()
-    for data in reader.read_range(last.index + 1 if last else 0, reader.size):
-        try:
-            found = statement.parse(data)
-            if found.predicate_type == statement.SWEEP_START:
-                begun.add(statement.from_json(found.predicate, statement.SweepStart).sweep)
-        except IntegrityError:
-            continue
-    return begun
-
-
-def _sealing(log: EvidenceLog, manifest: int) -> Sealing:
-    """Return where a manifest was sealed: it is the last entry of its append, whose checkpoint is archived."""
-    signed = (log.folder / archive_path(manifest + 1)).read_text()
-    found = checkpoint.verify(signed.encode(), [log.signer.verifier])
-    return Sealing(manifest_index=manifest, log_size=found.size, root=found.root.hex(), checkpoint=signed)
-
-
-def run(plan: Plan, ports: Ports, progress: Progress) -> Swept:
-    """Sweep once. Raises EvidenceError or LedgerError; what the sources meet ends in the results instead."""
+    Raises Stopped where `stop` says so at a safe point: between sources, and before anything is sealed.
+    """
     recovered: tuple[str, ...] = ()
     if not plan.dry_run:
-        _same_log(ports)
-        recovered = recover(ports)
-        ports.tidy(_cut_off(ports))
-    window = _window(plan, ports)
+        recovered = resume(ports)
+    window = window_of(plan, ports)
     if plan.until and not plan.since and window.end <= window.start and plan.until < window.start:
         raise ConfigError(
             f"--until {plan.until.isoformat()} is before {window.start.isoformat()}, up to where was read already",
@@ -152,13 +108,24 @@ def run(plan: Plan, ports: Ports, progress: Progress) -> Swept:
     sweep = Sweep(id=plan.id, planned_for=plan.planned_for, at=plan.at, window=window)
     if not plan.dry_run:
         scopes = {name: found for source in ports.sources for name, found in source.scopes().items()}
-        begin(ports.log, sweep, scopes, checks=[c.id for c in ports.checks], config_sha256=ports.config_sha256)
-    collected = collect(plan, ports, progress)
+        begin(
+            ports.log,
+            sweep,
+            scopes,
+            checks=[c.id for c in ports.checks],
+            config_sha256=ports.config_sha256,
+            schedule=plan.schedule,
+            schedules_sha256=plan.schedules_sha256,
+            sources=plan.sources,
+        )
+    collected = collect(plan, ports, progress, stop)
     sweep = msgspec.structs.replace(sweep, coverage=tuple(collected.coverage), window=_covered(collected, window))
     progress("judging", 0, 1)
     judged = accesses(collected, ports.store, ports.catalogues, plan.at)
     facts = [*judged, *sessions(collected, ports), *collected.facts]
-    results = tuple(evaluate(ports.checks, facts, ports.expected, sweep))
+    raw = evaluate(ports.checks, facts, ports.expected, sweep)
+    settled = settle(raw, ask(ports.store), ports.governing, ports.expected, ports.checks, sweep)
+    results = settled.results
     progress("judging", 1, 1)
     record = SweepRecord(
         sweep=sweep,
@@ -167,8 +134,9 @@ def run(plan: Plan, ports: Ports, progress: Progress) -> Swept:
         exchanges=tuple(collected.exchanges),
         marks=collected.marks,
         parts=tuple(collected.parts),
-        notes=collected.notes,
-        remembered=tuple(collected.remember),
+        notes=collected.notes | ({"schedule": plan.schedule} if plan.schedule else {}),
+        remembered=(*collected.remember, *settled.remember),
+        standing=settled.standing,
     )
     if plan.dry_run:
         ports.discard([part.path for part in collected.parts])
@@ -179,6 +147,7 @@ def run(plan: Plan, ports: Ports, progress: Progress) -> Swept:
             f"retained events went before they were sealed: {', '.join(lost[:5])}",
             todo="see what else writes to that place, then sweep again: nothing was sealed",
         )
+    go_on(stop)
     progress("sealing", 0, len(results))
     sealed = seal(
         ports.log,
@@ -200,10 +169,11 @@ def run(plan: Plan, ports: Ports, progress: Progress) -> Swept:
     return Swept(sweep=sweep, results=results, sealing=sealing, findings=findings, record=record, recovered=recovered)
 
 
-def collect(plan: Plan, ports: Ports, progress: Progress) -> Collected:
-    """Return what all sources gave, together."""
+def collect(plan: Plan, ports: Ports, progress: Progress, stop: Stop = never) -> Collected:
+    """Return what all sources gave, together. Raises Stopped before the next source where `stop` says so."""
     whole = Collected()
     for source in ports.sources:
+        go_on(stop)
         found = source.collect(_request(plan), ports.store, progress)
         whole.distrusted |= found.distrusted
         whole.object_source = whole.object_source or found.object_source
@@ -255,7 +225,7 @@ def carried(ports: Ports) -> list[ChangeEvent]:
     return [event for source in ports.sources for event in source.recall(parts, open_sessions)]
 
 
-def _window(plan: Plan, ports: Ports) -> Window:
+def window_of(plan: Plan, ports: Ports) -> Window:
     """Return the window that the event sources owe; what was really covered is told scope by scope."""
     owed = [w for source in ports.sources if (w := source.due(_request(plan), ports.store))]
     return Window(min((w.start for w in owed), default=plan.at), max((w.end for w in owed), default=plan.at))

@@ -379,6 +379,7 @@ def test_a_configuration_that_is_not_there(words: tuple[str, ...], tmp_path: Pat
         ("evidence", "show"): ("1",),
         ("adopt",): ("--repositories",),
         ("repositories", "timeline"): ("payments",),
+        ("identities", "show"): ("payments-deploy",),
     }
     told(monitor(*words, *given.get(words, ()), "--config", str(tmp_path / "none")), 2, str(tmp_path / "none"), "next:")
 

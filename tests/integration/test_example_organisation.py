@@ -34,6 +34,7 @@ EMERGENCY = """
     from: {start}
     to: {end}
     reason: Declared afterwards
+    review: https://reviews.example.com/EC-2026-099
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,6 +54,9 @@ def contents(folder: Path, retained: Path | None, archive: Sequence[SignedFile],
     summary = f"{objects} objects and {len(parts)} files of retained events"
     if left:
         summary += f"; {left} files of events were left by sweeps that crashed, and count for nothing"
+    if scan.records.withdrawn:
+        days = sorted(set(scan.records.withdrawn.values()))
+        summary += f"; {len(scan.records.withdrawn)} of them withdrawn after {days[0]} days, as the log says"
     if absent and parts:
         return problems.level("bytes", f"{summary}; the latter are not here and were not checked", Outcome.UNKNOWN)
     return problems.level("bytes", summary)
@@ -88,7 +92,7 @@ def _parts(root: Path, inside: str, scan: Scan, problems: Problems) -> int:
     for part in parts.values():
         if not disk.is_inside(part.path):
             problems.add(f"{part.path}: a record cites a file outside the folder of retained events")
-        else:
+        elif part.path not in scan.records.withdrawn or os.path.lexists(root / part.path):
             _part(root, part, inside, problems)
     sealed = {one.manifest.started for one in scan.records.sealed}
     crashed = {start.sweep for index, start in scan.records.starts.items() if index not in sealed}

@@ -44,12 +44,14 @@ def coverage(records: Records, period: Window | None) -> Level:
     notes = _crashed(records, period, problems)
     scopes = _scopes(records, period, problems)
     sweeps = records.sealed
-    newest, held = len(sweeps) - 1, 0
+    asked, held = _Asked(records), 0
+    _lost(records, period, problems)
     for (source, scope), one in sorted(scopes.items()):
         name = f"{scope} ({source})"
         for text, window in one.lacking:
             problems.add(f"{name}: {text} from {_span(window)}, and no later sweep made it good")
-        if one.is_event and (target := _target(one, period, newest)):
+        first, newest = asked.of(source)
+        if one.is_event and (target := _target(one, period, first, newest)):
             held += 1
             for hole in one.complete.holes(target):
                 problems.add(f"{name}: not read from {_span(hole)}")
@@ -68,6 +70,40 @@ def coverage(records: Records, period: Window | None) -> Level:
         f"{len(sweeps)} sweeps, {len(scopes)} scopes, {held} of event sources, from {_span(whole) if whole else ''}"
     )
     return problems.level("coverage", "; ".join([summary, *notes[:20]]))
+
+
+class _Asked:
+    """Which sweeps were to read a source: a sweep that was limited to some sources says nothing of the others."""
+
+    def __init__(self, records: Records) -> None:
+        self._whole: list[int] = []
+        self._limited: dict[str, list[int]] = {}
+        for number, sealed in enumerate(records.sealed):
+            start = records.starts.get(sealed.manifest.started)
+            if start is None or not start.sources:
+                self._whole.append(number)
+                continue
+            try:
+                names = tuple(start_expected(start, records.load))
+            except IntegrityError:  # Told of where what it expected is compared with what it reported.
+                names = ()
+            for name in names:
+                self._limited.setdefault(name, []).append(number)
+
+    def of(self, source: str) -> tuple[int, int]:
+        """Return the numbers of the first and the last sweep that was to read the source."""
+        numbers = [*self._whole[:1], *self._whole[-1:], *self._limited.get(source, ())]
+        return min(numbers, default=0), max(numbers, default=-1)
+
+
+def _lost(records: Records, period: Window | None, problems: Problems) -> None:
+    """Report the slots of schedules for which there never will be a sweep."""
+    for _, lost in records.lost:
+        slots = [slot for slot in lost.slots if period is None or period.covers(slot)]
+        if slots:
+            many = f"{len(slots)} slots from {_time(min(slots))} to {_time(max(slots))} are"
+            one = many if len(slots) > 1 else f"the slot {_time(slots[0])} is"
+            problems.add(f"schedule {lost.schedule}: {one} lost: {lost.reason}")
 
 
 def _scopes(records: Records, period: Window | None, problems: Problems) -> dict[tuple[str, str], _Scope]:
@@ -166,15 +202,15 @@ def _crashed(records: Records, period: Window | None, problems: Problems) -> lis
     return notes
 
 
-def _target(one: _Scope, period: Window | None, newest: int) -> Window | None:
+def _target(one: _Scope, period: Window | None, first: int, newest: int) -> Window | None:
     """Return the span over which an event source's scope must have been read.
 
-    A scope that the first sweep knew is owed from the period's start; one that appeared later, from when it did. One
-    that the newest sweep knew is owed to the period's end.
+    A scope that the first sweep of its source knew is owed from the period's start; one that appeared later, from when it
+    did. One that the newest sweep of its source knew is owed to the period's end.
     """
     if one.span is None or period is None:
         return one.span
-    start = period.start if one.oldest == 0 else max(period.start, one.span.start)
+    start = period.start if one.oldest == first else max(period.start, one.span.start)
     end = period.end if one.newest == newest else min(period.end, one.span.end)
     return Window(start, end) if start < end else None
 

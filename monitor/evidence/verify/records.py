@@ -1,5 +1,7 @@
 """The grammar of the log's entries: a key, then for each sweep a start, its results, its manifest. Pure but for `load`.
 
+Between sweeps stand records of the schedule: what it is from then on, and which slots of it are lost.
+
 Fed entry by entry, it keeps what the levels ask about: what is cited, the sweeps begun and sealed, where appends ended.
 """
 
@@ -13,11 +15,16 @@ from monitor.errors import IntegrityError
 from monitor.evidence import dsse, merkle, statement
 from monitor.evidence.dsse import Envelope
 from monitor.evidence.record import read_result
+from monitor.evidence.retention import is_past, read_withdrawal
+from monitor.evidence.schedule_record import ScheduleRecord, SlotsLost, read_lost, read_schedule
 from monitor.evidence.statement import (
     CHECK_RESULT,
     KEY,
+    SCHEDULE,
+    SLOTS_LOST,
     SWEEP_MANIFEST,
     SWEEP_START,
+    WITHDRAWAL,
     CheckResult,
     KeyRecord,
     ObjectRef,
@@ -52,9 +59,13 @@ class Records:
         self.starts: dict[int, SweepStart] = {}
         self.sealed: list[SealedSweep] = []
         self.envelopes: list[tuple[int, Envelope]] = []
+        self.schedules: list[tuple[int, ScheduleRecord]] = []
+        self.lost: list[tuple[int, SlotsLost]] = []
         self.objects: dict[str, int | None] = {}
         """The objects that records cite, with their size where the record gives it."""
         self.parts: dict[str, RetainedPart] = {}
+        self.withdrawn: dict[str, int] = {}
+        """The parts, by path, that were withdrawn after their term, and its days."""
         self.ends: set[int] = set()
         """The log's sizes after each append."""
         self._claimed: set[int] = set()
@@ -90,6 +101,10 @@ class Records:
             self._start(index, found)
         elif found.predicate_type == KEY:
             self._key(index, found)
+        elif found.predicate_type in (SCHEDULE, SLOTS_LOST):
+            self._schedule(index, found)
+        elif found.predicate_type == WITHDRAWAL:
+            self._withdrawal(index, found)
         else:
             raise IntegrityError(f"a record of a kind that this log does not have: {found.predicate_type}")
         if index == 0 and self.key is None:
@@ -109,6 +124,28 @@ class Records:
         self.starts[index] = start
         self.ends.add(index + 1)
         self._cite(start.moved)
+
+    def _schedule(self, index: int, found: Statement[msgspec.Raw]) -> None:
+        if self._block:
+            self._broken(self._block, f"schedule at {index}")
+        self.ends.add(index + 1)
+        if found.predicate_type == SCHEDULE:
+            self.schedules.append((index, read_schedule(found)))
+        else:
+            self.lost.append((index, read_lost(found)))
+
+    def _withdrawal(self, index: int, found: Statement[msgspec.Raw]) -> None:
+        if self._block:
+            self._broken(self._block, f"withdrawal at {index}")
+        self.ends.add(index + 1)
+        record, paths = read_withdrawal(found, self.load)
+        self.objects[record.parts.object] = record.parts.bytes
+        for path in paths:
+            part = self.parts.get(path)
+            if part is None or not is_past(part, record.before):
+                self.problems.add(f"entry {index}: withdraws {path!r}, which is not evidence past its term")
+            else:
+                self.withdrawn[path] = record.retention_days
 
     def _result(self, index: int, data: bytes, found: Statement[msgspec.Raw]) -> None:
         block = self._block

@@ -15,7 +15,7 @@ import msgspec
 
 from monitor.expected.models import AwsEstate
 from monitor.facts.change import ChangeEvent
-from monitor.facts.identity import Identity
+from monitor.facts.identity import Identity, IdentityList
 from monitor.facts.log_object import RetainedPart
 from monitor.facts.remembered import Remembered
 from monitor.model import Unknown, Window
@@ -38,6 +38,8 @@ class IamSource:
     """
 
     name = SOURCE
+    provides = (Identity, IdentityList)
+    once = ()
 
     def __init__(
         self,

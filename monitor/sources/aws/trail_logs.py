@@ -17,6 +17,7 @@ import msgspec
 from monitor.decode import cloudtrail as decode
 from monitor.errors import SourceError
 from monitor.expected.models import AwsEstate
+from monitor.facts.audit_log import LogChain
 from monitor.facts.change import ChangeEvent, TokenExchange
 from monitor.facts.log_object import LogObject, RetainedPart
 from monitor.model import EvidenceRef, Window
@@ -47,6 +48,8 @@ class TrailLogs:
     """Reads one trail's log files. `executor` gives the pool of workers, made only if there is enough to share out."""
 
     name = NAME
+    provides = (ChangeEvent, LogChain)
+    once = provides
 
     def __init__(
         self,

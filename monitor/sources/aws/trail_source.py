@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from monitor.expected.models import AwsEstate
+from monitor.facts.audit_log import TrailList
 from monitor.facts.change import ChangeEvent
 from monitor.facts.log_object import RetainedPart
 from monitor.model import Window
@@ -16,6 +17,8 @@ class TrailSource:
     """Reads the trails of all declared accounts."""
 
     name = SOURCE
+    provides = (TrailList,)
+    once = ()
 
     def __init__(self, estate: AwsEstate, settings: TrailSettings) -> None:
         self.estate = estate

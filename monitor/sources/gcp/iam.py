@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from monitor.facts.change import ChangeEvent
-from monitor.facts.identity import Identity
+from monitor.facts.identity import Identity, IdentityList
 from monitor.facts.log_object import RetainedPart
 from monitor.facts.remembered import Remembered
 from monitor.model import Unknown, Window
@@ -42,6 +42,8 @@ class GcpIamSource:
     """Reads the service accounts of all projects that are watched. `connect` gives a client for a sweep."""
 
     name = SOURCE
+    provides = (Identity, IdentityList)
+    once = ()
 
     def __init__(self, watch: Watch, connect: Callable[[Request], GcpClient]) -> None:
         self.watch = watch

@@ -14,7 +14,9 @@ from monitor.facts.change import ChangeEvent
 from monitor.facts.log_object import RetainedPart
 from monitor.facts.protection import BranchUpdate, ProtectionBypass, ProtectionChange
 from monitor.facts.remembered import Remembered
-from monitor.facts.repository import EnvironmentChange, Repository
+from monitor.facts.repository import EnvironmentChange, HistoryCoverage, Repository, RepositoryList
+from monitor.facts.stored_secret import KeptCredentials
+from monitor.facts.trust import SubjectTemplate
 from monitor.model import CoverageStatus, Window
 from monitor.sources.github.client import GitHub
 from monitor.sources.github.history import SOURCES, HistoryReader
@@ -58,6 +60,18 @@ class GitHubSource:
     """Reads all organisations that are watched. `connect` gives a client for one of them."""
 
     name = "github"
+    provides = (
+        Repository,
+        RepositoryList,
+        KeptCredentials,
+        SubjectTemplate,
+        HistoryCoverage,
+        ProtectionChange,
+        ProtectionBypass,
+        BranchUpdate,
+        EnvironmentChange,
+    )
+    once = (HistoryCoverage, ProtectionChange, ProtectionBypass, BranchUpdate, EnvironmentChange)
 
     def __init__(self, watch: Watch, connect: Callable[[str, Request], GitHub]) -> None:
         self.watch = watch

@@ -6,10 +6,11 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -21,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 
 from monitor.model import Outcome
 from monitor.store import engine as databases
-from monitor.store import migrate, writing
+from monitor.store import migrate
 from monitor.store.store import Store
 from monitor.store.tables import HEAD, METADATA
 from tests.integration.store.material import (
@@ -38,7 +39,12 @@ from tests.integration.store.material import (
     sealing,
 )
 
+Row = dict[str, Any]
 REPOSITORY = Path(__file__).parents[3]
+NEW_TABLES = {"remembered", "slot", "outbox", "thread"}
+"""Tables that the first schema lacks."""
+NEW_COLUMNS = {"waiver": "", "owner": "", "unknown_since": None}
+"""Columns of findings that the first schema lacks, and what stands in them after an upgrade."""
 AT_ONCE_PROGRAM = """
 import os, sys
 from monitor.store import engine, migrate
@@ -119,7 +125,7 @@ def test_every_closed_set_of_words_is_checked_by_the_database(store_url: str) ->
     closed = [
         (table, column) for table in METADATA.sorted_tables for column in table.c if isinstance(column.type, Enum)
     ]
-    assert len(closed) == 8
+    assert len(closed) == 10
     with _connected(store_url) as connection:
         for table, column in closed:
             checks = {
@@ -176,30 +182,34 @@ def test_a_database_of_the_first_schema_is_upgraded_with_all_that_it_holds(empty
         parts=(part("2026-03-14"),),
     )
     results = judged({"a": Outcome.FAIL, "b": Outcome.UNKNOWN})
-    databases.make_folder(databases.parse(empty_url))
+    migrate.upgrade(empty_url)
+    with Store.open(empty_url) as store:
+        first = store.record(read, results, sealing(0))
+    written = _rows(empty_url)
+    _alembic(empty_url, command.downgrade, "base")
     _alembic(empty_url, command.upgrade, "0001")
-    assert set(_rows(empty_url)) == {table.name for table in METADATA.sorted_tables} - {"remembered"}
-    engine = databases.build(databases.parse(empty_url))
-    with databases.writing(engine, "record") as connection:
-        first = writing.record_sweep(connection, read, results, sealing(0))
-    engine.dispose()
+    assert set(_rows(empty_url)) == set(written) - NEW_TABLES
+    _write(empty_url, {name: rows for name, rows in written.items() if name not in NEW_TABLES})
     before = _rows(empty_url)
     assert sum(map(len, before.values())) == 9
 
     assert migrate.upgrade(empty_url) == ("0001", HEAD)
-    assert _rows(empty_url) == before | {"remembered": []}
+    after = _rows(empty_url)
+    assert {name: after[name] for name in NEW_TABLES} == {name: [] for name in NEW_TABLES}
+    assert _without(after, NEW_COLUMNS) == _without(before, ())
+    assert [{name: row[name] for name in NEW_COLUMNS} for row in after["finding"]] == [NEW_COLUMNS] * 2
     with Store.open(empty_url) as store:
         assert store.record(read, results, sealing(0)) == first
         assert len(store.record(record(1, remembered=(remembered("1"),)), results, sealing(1)).kept) == 2
         assert store.remembered(KIND) == [remembered("1")]
 
 
-def test_going_back_to_the_first_schema_forgets_only_what_was_remembered(store_url: str) -> None:
+def test_going_back_to_the_first_schema_forgets_only_what_came_later(store_url: str) -> None:
     with Store.open(store_url) as store:
         store.record(record(0, remembered=(remembered("1"),)), judged({"a": Outcome.FAIL}), sealing(0))
     before = _rows(store_url)
     _alembic(store_url, command.downgrade, "0001")
-    assert _rows(store_url) == {name: rows for name, rows in before.items() if name != "remembered"}
+    assert _rows(store_url) == _without(before, NEW_COLUMNS)
 
 
 def test_an_upgrade_leaves_the_logging_of_the_application_alone(empty_sqlite_url: str) -> None:
@@ -232,10 +242,35 @@ def _alembic(url: str, action: Callable[[Config, str], None], revision: str) -> 
     action(config, revision)
 
 
-def _rows(url: str) -> dict[str, list[tuple[object, ...]]]:
+def _rows(url: str) -> dict[str, list[Row]]:
     with _connected(url) as connection:
         tables = [name for name in inspect(connection).get_table_names() if name != "alembic_version"]
-        return {name: [tuple(row) for row in connection.execute(text(f"SELECT * FROM {name}"))] for name in tables}
+        return {
+            name: [dict(row) for row in connection.execute(text(f"SELECT * FROM {name}")).mappings()] for name in tables
+        }
+
+
+def _without(found: dict[str, list[Row]], columns: Iterable[str]) -> dict[str, list[Row]]:
+    """Return what tables of the first schema hold, without these columns of findings."""
+    left = {name: rows for name, rows in found.items() if name not in NEW_TABLES}
+    gone = set(columns)
+    return left | {"finding": [{key: row[key] for key in row if key not in gone} for row in left["finding"]]}
+
+
+def _write(url: str, written: dict[str, list[Row]]) -> None:
+    """Write rows into tables of an older schema, leaving out the columns that it lacks."""
+    engine = databases.build(databases.parse(url))
+    try:
+        with databases.writing(engine, "record") as connection:
+            order = [table.name for table in METADATA.sorted_tables if table.name in written]
+            for name in order:
+                columns = [column["name"] for column in inspect(connection).get_columns(name)]
+                values = ", ".join(f":{column}" for column in columns)
+                for row in written[name]:
+                    statement = text(f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({values})")
+                    connection.execute(statement, {column: row[column] for column in columns})
+    finally:
+        engine.dispose()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -52,13 +52,13 @@ def picture(*ways: Box, rights: tuple[Box, ...] = (), **more: Any) -> Picture:
     return Picture(ways_in=ways, rights=rights, **(given | more))
 
 
-def drawn(found: Picture) -> ElementTree.Element:
+def drawn(found: Picture) -> ET.Element:
     text = svg(found)
     text.encode()
-    return ElementTree.fromstring(text)  # noqa: S314 - it is ours, and that it is harmless is what is tested
+    return ET.fromstring(text)  # noqa: S314 - it is ours, and that it is harmless is what is tested
 
 
-def texts(root: ElementTree.Element) -> list[str]:
+def texts(root: ET.Element) -> list[str]:
     return [one.text or "" for one in root.iter(f"{SHAPES}text")]
 
 

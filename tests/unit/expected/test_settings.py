@@ -181,6 +181,7 @@ def test_example_configuration_is_whole():
         "expected/production.yaml",
         "expected/repositories.yaml",
         "monitor.yaml",
+        "waivers.yaml",
     ]
     assert len(config.sha256) == 64
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.model import Outcome, Result
-from monitor.store.reconcile import FindingState, Step, finding_id, latest, reconcile, tally
-from monitor.store.record import SealedResult
+from monitor.store.reconcile import FindingState, Step, finding_id, latest, reconcile, restand, tally
+from monitor.store.record import SealedResult, Standing
 
 FAILING = (Outcome.FAIL, Outcome.ERROR, Outcome.UNKNOWN)
 FINE = (Outcome.PASS, Outcome.NOT_APPLICABLE)
@@ -66,6 +66,23 @@ def test_a_fine_subject_resolves_its_open_finding(outcome: Outcome, before: Find
 @pytest.mark.parametrize("known", [{}, {finding_id("check", "a"): FindingState.RESOLVED}])
 def test_a_fine_subject_without_an_open_finding_is_no_news(outcome: Outcome, known: dict[str, FindingState]) -> None:
     assert steps(known, sealed("a", outcome)) == []
+
+
+@pytest.mark.parametrize("before", [FindingState.OPEN, FindingState.REOPENED])
+@pytest.mark.parametrize("outcome", FAILING)
+@pytest.mark.parametrize(
+    ("was", "now", "step"),
+    [(False, "", Step.KEPT), (False, "W", Step.KEPT), (True, "W", Step.KEPT), (True, "", Step.REOPENED)],
+)
+def test_a_finding_is_open_again_when_its_waiver_is_over(
+    before: FindingState, outcome: Outcome, was: bool, now: str, step: Step
+) -> None:
+    known = {finding_id("check", "a"): before}
+    result = Result(check="check", subject="a", outcome=outcome, reason="", waiver=now)
+    (move,) = reconcile(known, latest([SealedResult(result, 0, "0")]), known.keys() if was else ())
+    state = FindingState.REOPENED if step is Step.REOPENED else before
+    assert (move.step, move.state) == (step, state)
+    assert restand(before, "W" if was else "", Standing(waiver=now)) == (step, state)
 
 
 @given(STATES)
