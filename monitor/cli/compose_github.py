@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from monitor.cli.show import complain
 from monitor.decode.github_trust import repositories_of
 from monitor.errors import ConfigError
-from monitor.expected.models import GitHubEstate, TokenProof
+from monitor.expected.models import GitHubEstate, RepositoryExpectation, TokenProof
 from monitor.settings import GITHUB_APP_KEY, GITHUB_TOKEN, Config
 from monitor.settings.sections import GitHubSettings
 from monitor.sources.github.client import GitHub, GitHubConnection, connect
@@ -44,7 +48,7 @@ def github_source(config: Config, settings: GitHubSettings, estate: GitHubEstate
 
     watch = Watch(
         organisations=estate.organizations,
-        entries=config.expected.sections.repositories,
+        entries=(*config.expected.sections.repositories, *_trusted_places(config)),
         start=settings.start,
         until=settings.end,
         settle=timedelta(minutes=settings.settle_minutes),
@@ -60,6 +64,16 @@ def subjects_of(config: Config) -> list[str]:
     sections = config.expected.sections
     proofs = [one.proof for one in sections.deploy_identities] if sections.identities.watched else []
     return [subject for proof in proofs if isinstance(proof, TokenProof) for subject in proof.subjects]
+
+
+def _trusted_places(config: Config) -> Iterator[RepositoryExpectation]:
+    """Yield entries that expect nothing, but let the environments be read that declared proofs name."""
+    for subject in subjects_of(config):
+        _, found, environment = subject.partition(":environment:")
+        for name in repositories_of([subject]) if found and environment else ():
+            entry = {"match": [name], "environments": [{"match": [environment.partition(":")[0]]}]}
+            with contextlib.suppress(ValidationError):  # a pattern that expected state has no words for
+                yield RepositoryExpectation.model_validate(entry)
 
 
 def connection_of(settings: GitHubSettings) -> GitHubConnection:

@@ -57,7 +57,7 @@ def _channels(alerts: Any) -> set[str]:
     rules = alerts.rules()
     targets = [target for route in rules.routes for target in route.to]
     targets += [*rules.operations, *rules.summary, *alerts.fallbacks().values()]
-    return {target.name for target in targets if target.sink == "slack"}
+    return {target.target for target in targets if target.sink == "slack"}
 
 
 def _token(file: Path) -> str:

@@ -87,12 +87,13 @@ def _plain(found: Finding) -> dict[str, Any]:
 
 def _standing(found: Finding) -> str:
     """Return where a finding stands, whose it is, and how often it was seen, in one line."""
+    times = "once" if found.times_seen == 1 else f"{found.times_seen} times"
     under = f" under {safe(found.waiver, 64)}" if found.standing == "waived" else ""
     parts = [
         f"{found.standing}{under}",
         f"owner {safe(found.owner, 80)}" if found.owner else "no owner",
         f"unknown since {moment(found.unknown_since)}" if found.unknown_since else "",
-        f"first seen {moment(found.first_seen)}, last {moment(found.last_seen)}, {found.times_seen} times",
+        f"first seen {moment(found.first_seen)}, last {moment(found.last_seen)}, {times}",
     ]
     return " · ".join(part for part in parts if part)
 

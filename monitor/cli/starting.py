@@ -187,10 +187,18 @@ gcp:
   concurrency: 4
 """
 _TAIL = """\
+# When `monitor schedule` sweeps (UTC), and where it answers /healthz, /readyz and /metrics:
+#   schedules:
+#     sweeps:
+#       - {name: nightly, cron: "0 2 * * *"}
+#     listen: 127.0.0.1:9464
+
 # Processes that read logs. 0 is one a core.
 workers: 0
 """
 _WAIVERS = """\
+# yaml-language-server: $schema=schema/waivers.json
+#
 # Approved exceptions. Each names what it covers, why, the ticket, who asked, who approved (somebody else), and until when:
 # without an end there is no waiver. git and its review are their approval.
 waivers: []

@@ -25,22 +25,24 @@ IMPERSONATING = (
     "iam.serviceAccounts.signJwt",
     "iam.serviceAccounts.signBlob",
     "iam.serviceAccountKeys.create",
+    "iam.serviceAccountKeys.upload",
+    "iam.serviceAccounts.setIamPolicy",
     "iam.serviceAccounts.actAs",
     "iam.serviceAccounts.getOpenIdToken",
 )
-"""Permissions that let their holder act as the account, the most direct first; `actAs` by way of a resource."""
+"""Permissions that let their holder act as the account, the most direct first; `setIamPolicy` gives itself the others, `actAs`
+is by way of a resource."""
+_TOKENS = tuple(one for one in IMPERSONATING if "Token" in one or "sign" in one or "Delegation" in one)
 FEDERATED = "roles/iam.workloadIdentityUser"
 # What roles of Google give of these, for where a role was not read. Basic roles cannot make tokens.
 # https://cloud.google.com/iam/docs/roles-permissions/iam
 KNOWN_ROLES: Mapping[str, tuple[str, ...]] = {
     FEDERATED: ("iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.getOpenIdToken"),
-    "roles/iam.serviceAccountTokenCreator": tuple(
-        one for one in IMPERSONATING if one not in ("iam.serviceAccountKeys.create", "iam.serviceAccounts.actAs")
-    ),
+    "roles/iam.serviceAccountTokenCreator": _TOKENS,
     "roles/iam.serviceAccountOpenIdTokenCreator": ("iam.serviceAccounts.getOpenIdToken",),
     "roles/iam.serviceAccountUser": ("iam.serviceAccounts.actAs",),
-    "roles/iam.serviceAccountKeyAdmin": ("iam.serviceAccountKeys.create",),
-    "roles/iam.serviceAccountAdmin": (),
+    "roles/iam.serviceAccountKeyAdmin": ("iam.serviceAccountKeys.create", "iam.serviceAccountKeys.upload"),
+    "roles/iam.serviceAccountAdmin": ("iam.serviceAccounts.setIamPolicy",),
     "roles/owner": ("iam.serviceAccountKeys.create", "iam.serviceAccounts.actAs"),
     "roles/editor": ("iam.serviceAccountKeys.create", "iam.serviceAccounts.actAs"),
     "roles/viewer": (),

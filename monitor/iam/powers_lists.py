@@ -31,7 +31,7 @@ _AWS_DESTROYS = {
     "fsx": "DeleteBackup DeleteFileSystem DeleteSnapshot DeleteVolume",
     "glacier": "DeleteArchive DeleteVault",
     "kinesis": "DecreaseStreamRetentionPeriod DeleteStream",
-    "kms": "DeleteImportedKeyMaterial DisableKey ScheduleKeyDeletion",
+    "kms": "DeleteImportedKeyMaterial DisableKey PutKeyPolicy ScheduleKeyDeletion",
     "lightsail": "DeleteDisk DeleteDiskSnapshot DeleteRelationalDatabase DeleteRelationalDatabaseSnapshot",
     "logs": "DeleteLogGroup DeleteLogStream",
     "memorydb": "DeleteCluster DeleteSnapshot",

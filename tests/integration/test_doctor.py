@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from monitor.cli import doctor_slack, init
+from monitor.cli import doctor_parts, doctor_slack, init
 from monitor.cli.blindness import Blindness
 from monitor.cli.starting import Answers
+from monitor.settings import load_config
 from monitor.sources.probe import State, kept, skew
 from monitor.sweep import registry
 from tests.fakes.aws_gate import Aws, serving
@@ -415,3 +416,43 @@ def test_slack_is_asked_about_the_token_its_scopes_and_each_channel() -> None:
         (lacking,) = told(fake, "C0000001", "C0000002")
         assert "chat:write" in lacking["told"]
         assert not any(call.method.startswith("chat.") for call in fake.calls)
+
+
+def test_the_role_in_postgresql_is_compared_with_what_is_needed(
+    empty_postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from monitor.store import migrate
+    from tests.integration.store.test_roles import as_role, run_sql
+
+    here = Here(tmp_path, github="example-org")
+
+    def told(role: str) -> dict[str, Any]:
+        monkeypatch.setenv("MONITOR_DATABASE", as_role(empty_postgres_url, role))
+        return {one["part"]: one for one in here("--offline")[1]["parts"]}
+
+    run_sql(empty_postgres_url)
+    assert told("monitor_owner")["database"]["next"] == "run `monitor db upgrade`"
+    migrate.upgrade(as_role(empty_postgres_url, "monitor_owner"))
+    # The grants of the new tables are not made yet.
+    assert told("monitor_run")["database role"]["state"] == "bad"
+    run_sql(empty_postgres_url)
+    assert "cannot be altered" in told("monitor_run")["database role"]["told"]
+    assert "UPDATE" in told("monitor_owner")["database role"]["told"]
+    assert told("monitor_prune")["database role"]["state"] == "bad"
+
+
+def test_a_key_that_is_open_to_others_or_gone_is_bad(tmp_path: Path) -> None:
+    here = Here(tmp_path, github="example-org")
+    evidence, key = tmp_path / "var/evidence", tmp_path / "var/keys/evidence.pem"
+    evidence.mkdir(parents=True)
+    key.parent.mkdir()
+    (evidence / "checkpoint").write_text("as if\n")
+
+    def told() -> dict[str, Any]:
+        return doctor_parts.evidence(load_config(here.folder, {}))
+
+    assert told()["state"] == "bad"
+    key.touch(mode=0o644)
+    assert "open to other accounts" in told()["told"]
+    key.chmod(0o600)
+    assert told()["state"] == "good"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
 import pytest
+import yaml
 
 from monitor.cli import init, starting
 from monitor.cli.starting import Answers
 from monitor.errors import ConfigError
 from monitor.settings import load_config
+from monitor.settings.schedules import SchedulesSettings
 from tests.fakes.terminal import monitor
 
 NOW = datetime(2026, 3, 14, 2, 0, tzinfo=UTC)
@@ -133,3 +136,30 @@ def test_an_answer_that_is_none_is_told_before_anything_is_written(
 def test_each_placeholder_is_found_by_file_and_line() -> None:
     texts = {"b.yaml": "a: 1\nb: 2  # change me\n", "a.yaml": "c: 3 # change me\n"}
     assert starting.marked(texts) == ["a.yaml:1", "b.yaml:2"]
+
+
+def test_on_a_terminal_it_asks_and_an_empty_answer_leaves_a_provider_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = iter(["Example: Ltd", f"{ONE}, {TWO} {ONE}", "s3://example-org-trail/", "", ""])
+    monkeypatch.setattr("typer.prompt", lambda *asked, **how: next(given))
+    answers = init._asked(Answers(now=NOW))
+    assert next(given, None) is None
+    assert (answers.accounts, answers.bucket, answers.github) == ((ONE, TWO), "example-org-trail", "")
+    init.write(tmp_path, answers, force=False)
+    assert load_config(tmp_path, {}).settings.github is None
+    monkeypatch.setattr("typer.prompt", lambda *asked, **how: "")
+    nothing = init._asked(Answers(now=NOW))
+    assert (nothing.aws, nothing.forge) == (True, True)
+
+
+def test_commented_examples_are_right_once_they_are_taken_in(tmp_path: Path) -> None:
+    """What a comment shows is copied by people: each such section must be valid as it is."""
+    init.write(tmp_path, Answers(now=NOW, accounts=(ONE,), github="example-org", project="example-prod"), force=False)
+    text = (tmp_path / "monitor.yaml").read_text()
+    taken = re.sub(r"(?m)^# {3}(credentials:|impersonate:)", r"  \1", text)
+    taken = re.sub(r"(?m)^  # {3}(app_id|app_key):", r"  \1:", taken)
+    parsed = yaml.safe_load(taken)
+    assert parsed["github"]["app_id"] == 123456
+    shown = yaml.safe_load("\n".join(re.findall(r"(?m)^#   (schedules:(?:\n#    .*)+)", text)).replace("\n#   ", "\n"))
+    assert SchedulesSettings.model_validate(shown["schedules"]).listen == "127.0.0.1:9464"

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Gives each role its password from its secret, when the database is made: /docker-entrypoint-initdb.d runs it after roles.sql.
+set -eu
+for role in owner run prune; do
+  # The name and the value are given as variables of psql, which quotes them.
+  psql --quiet --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
+    --set "role=monitor_$role" --set "password=$(cat "/run/secrets/${role}_password")" <<'SQL'
+ALTER ROLE :"role" PASSWORD :'password';
+SQL
+done
