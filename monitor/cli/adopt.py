@@ -39,7 +39,8 @@ def adopt(
 
 
 def _repositories(config: Path) -> None:
-    from monitor.cli.compose_github import github_source, now
+    from monitor.cli.clock import now
+    from monitor.cli.compose_github import github_source
     from monitor.cli.sweep import progress_bar
     from monitor.errors import ConfigError
     from monitor.expected.models import RepositoryExpectation
@@ -80,8 +81,8 @@ def _repositories(config: Path) -> None:
 
 
 def _identities(config: Path) -> None:
+    from monitor.cli.clock import now
     from monitor.cli.compose import catalogues
-    from monitor.cli.compose_github import now
     from monitor.cli.compose_identities import identity_sources
     from monitor.cli.sweep import progress_bar
     from monitor.errors import ConfigError

@@ -10,6 +10,7 @@ import typer
 from monitor import __version__
 from monitor.cli import (
     adopt,
+    alerts,
     checks,
     config,
     db,
@@ -19,7 +20,10 @@ from monitor.cli import (
     exits,
     findings,
     identities,
+    init,
+    prune,
     repositories,
+    schedule,
     sweep,
     waivers,
 )
@@ -50,11 +54,15 @@ def root(
     """Hold what belongs to no command."""
 
 
+app.command("init")(init.init)
 app.command("sweep")(sweep.sweep)
 app.command("evaluate")(evaluate.evaluate)
 app.command("adopt")(adopt.adopt)
+app.command("prune")(prune.prune)
 app.command("doctor")(doctor.doctor)
 app.command("checks")(checks.checks)
+app.add_typer(schedule.app, name="schedule")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(findings.app, name="findings")
 app.add_typer(waivers.app, name="waivers")
 app.add_typer(repositories.app, name="repositories")

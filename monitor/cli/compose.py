@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from monitor.cli.compose_identities import identity_sources
@@ -35,6 +35,7 @@ from monitor.sources.objects import Location
 from monitor.sources.ports import Source
 from monitor.sources.replay import read as read_captures
 from monitor.sources.workers import pool
+from monitor.store.planning import Planner
 from monitor.store.store import Store
 from monitor.sweep.after import Governing
 from monitor.sweep.registry import code_sha256
@@ -127,6 +128,16 @@ def governing(config: Config) -> Governing:
     )
 
 
+def planner(config: Config, checks: Sequence[Check]) -> Callable[[datetime], Planner] | None:
+    """Return what plans the alerts of a sweep; None where the settings have no `alerts`."""
+    if config.settings.alerts is None:
+        return None
+    from monitor.cli.compose_alerts import alerting
+
+    found = alerting(config, checks)
+    return found.planner if found else None
+
+
 def open_store(config: Config) -> Store:
     """Return the store. A SQLite database without tables is made; PostgreSQL is upgraded on purpose only."""
     url = config.settings.database
@@ -200,6 +211,7 @@ def ports(
                 code_sha256(),
                 catalogues,
                 governing(config),
+                planner(config, checks),
             ),
             key,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from monitor.cli.compose_github import now
+from monitor.cli.clock import now
 from monitor.cli.show import complain
 from monitor.expected.models import GcpEstate
 from monitor.settings import Config

@@ -6,11 +6,12 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from monitor.cli.clock import now
 from monitor.cli.show import complain
 from monitor.decode.github_trust import repositories_of
 from monitor.errors import ConfigError
@@ -21,11 +22,6 @@ from monitor.sources.github.client import GitHub, GitHubConnection, connect
 from monitor.sources.github.source import GitHubSource, Watch
 from monitor.sources.ports import Request
 from monitor.sources.replay import read as read_captures
-
-
-def now() -> datetime:
-    """Return the time (UTC)."""
-    return datetime.now(UTC)
 
 
 def github_source(config: Config, settings: GitHubSettings, estate: GitHubEstate, replay: Path | None) -> GitHubSource:

@@ -30,7 +30,7 @@ def doctor(
 
     Example: monitor doctor --needs
     """
-    from monitor.cli.compose_github import now
+    from monitor.cli.clock import now
 
     loaded = configuration(config)
     found = examined(loaded, config, now, needs=needs, offline=offline)

@@ -26,7 +26,7 @@ class Examiner(Protocol):
 def looked(loaded: Config, *, offline: bool) -> list[dict[str, Any]]:
     """Return a line about Slack for each thing that is wrong, one if all is well, none where it is not configured."""
     from monitor.alerts.slack import SlackSink
-    from monitor.cli.compose_github import now
+    from monitor.cli.clock import now
 
     alerts: Any = getattr(loaded.settings, "alerts", None)
     slack = getattr(alerts, "slack", None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,9 +35,9 @@ def init(
 
     Example: monitor init config --aws 111122223333 --github example-org
     """
-    from monitor.cli import starting
+    from monitor.cli import clock, starting
 
-    now = datetime.now(UTC).replace(microsecond=0)
+    now = clock.now().replace(microsecond=0)
     answers = starting.Answers(
         now=now,
         organisation=_text(name),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from monitor.cli import clock
 from monitor.cli.options import ConfigDir, OutputFormat, configuration
 from monitor.cli.show import Format, number, print_json, safe, say
 
@@ -52,7 +53,7 @@ def prune(
 
     loaded = configuration(config)
     days = _days(loaded, older_than)
-    now = datetime.now(UTC).replace(microsecond=0)
+    now = clock.now().replace(microsecond=0)
     before = now - timedelta(days=days)
     with _opened(loaded) as (log, store):
         needed, earliest = _needed(log, store)

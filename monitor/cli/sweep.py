@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor.cli import exits
+from monitor.cli import clock, exits
 from monitor.cli.options import ConfigDir, OutputFormat, configuration
 from monitor.cli.show import Format, clean, coloured, console, moment, number, print_json, safe, say
 
@@ -56,7 +56,7 @@ def sweep(
     from monitor.sweep.after import counts
     from monitor.sweep.run import Plan, run
 
-    now = datetime.now(UTC).replace(microsecond=0)
+    now = clock.now().replace(microsecond=0)
     since, until = _utc(since), _utc(until)
     if since and until and since >= until:
         raise ConfigError(f"--since {since.isoformat()} is not before --until {until.isoformat()}", todo="swap them")
@@ -75,6 +75,8 @@ def sweep(
     with compose.ports(loaded, available, replay, dry_run=plan.dry_run) as (ports, key), progress_bar() as progress:
         first = not ports.store.recorded_sweeps()
         swept = run(plan, ports, progress)
+        if not plan.dry_run:
+            deliver(loaded, ports.store)
         still_open = sum(1 for found in ports.store.open_findings() if not found.waiver)
     # What was read is read once, so every check must judge it now; which of them are shown is another matter.
     swept = msgspec.structs.replace(swept, results=tuple(r for r in swept.results if r.check in shown))

@@ -26,7 +26,7 @@ def show_list(config: ConfigDir = Path("config"), output: OutputFormat = Format.
 
     Example: monitor waivers list --format json
     """
-    from monitor.cli.compose_github import now
+    from monitor.cli.clock import now
 
     loaded = configuration(config)
     at = now().replace(microsecond=0)
@@ -69,7 +69,7 @@ def check(config: ConfigDir = Path("config"), output: OutputFormat = Format.TABL
     """
     import os
 
-    from monitor.cli.compose_github import now
+    from monitor.cli.clock import now
     from monitor.errors import ConfigError
     from monitor.expected.waivers import FILE, load_waivers
     from monitor.settings import load_settings

@@ -13,7 +13,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from monitor.errors import ConfigError, EvidenceError, IntegrityError, MonitorError
 from monitor.evidence.log import archive_path
@@ -52,7 +52,7 @@ class Health:
         name = host.decode() if isinstance(host, bytes) else str(host)
         return f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
 
-    def __enter__(self) -> Health:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

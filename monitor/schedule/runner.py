@@ -160,7 +160,7 @@ class Runner:
 
     def _work(self, schedule: Schedule, one: Owed, ports: Ports, ran: Ran, aside: set[str]) -> None:
         """Work on one slot, or give up those that are too old, or see why not."""
-        resume(ports)
+        resume(ports, self._tools.clock())
         known = self.ledger(schedule, self._tools.clock())
         if known.settled is None and not known.rows and self.slots.restore(schedule.name, self._tools.clock()):
             return  # The ledger was lost. What is owed is another matter now.

@@ -101,8 +101,7 @@ def _missing(config_dir: Path) -> ConfigError | None:
     )
     return ConfigError(
         what,
-        todo="copy the example's config/ folder and make it yours, as docs/expected-state.md shows (`monitor init`, "
-        "which would write one, does not exist yet); name another folder with --config DIR",
+        todo="run `monitor init`, which writes one to make yours; or name another folder with --config DIR",
     )
 
 

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from monitor.expected.fields import Moment, ServiceAccount, Text
+from monitor.settings.alerts import AlertSettings
 from monitor.settings.findings import FindingSettings
 from monitor.settings.places import (
     STATE,
@@ -28,6 +29,7 @@ from monitor.settings.places import (
     RoleName,
     database_address,
 )
+from monitor.settings.schedules import SchedulesSettings
 from monitor.settings.section import Section
 
 
@@ -184,6 +186,10 @@ class Settings(Section):
     findings: FindingSettings = Field(
         default=FindingSettings(), description="Who owns what is found, and how long things may stay as they are"
     )
+    schedules: SchedulesSettings = Field(
+        default=SchedulesSettings(), description="When `monitor schedule` sweeps, and how it is watched"
+    )
+    alerts: AlertSettings | None = Field(default=None, description="Who is told of what is found; absent: nobody")
     workers: int = Field(default=0, strict=True, ge=0, le=1024, description="Processes that read logs; 0: one a core")
     _warnings: tuple[str, ...] = PrivateAttr(default=())
 

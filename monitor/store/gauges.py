@@ -53,24 +53,24 @@ def gauges(store: Store) -> Gauges:
     last = select(s.schedule, s.planned_for, s.ended_at, s.sweep_id).join(
         newest, (s.schedule == newest.c.schedule) & (s.planned_for == newest.c.planned_for)
     )
-    with translated(store._url, "counting", "check that the database runs and may be reached"):
-        with store._engine.connect() as connection:
-            run = connection.execute
-            by_severity = select(f.severity, waived, func.count()).where(is_open).group_by(f.severity, waived)
-            unknown = select(f.check_id, func.count()).where(is_open, f.outcome == Outcome.UNKNOWN).group_by(f.check_id)
-            outbox = select(_OUTBOX.c.state, func.count()).group_by(_OUTBOX.c.state)
-            slots = select(s.schedule, s.state, func.count()).group_by(s.schedule, s.state)
-            return Gauges(
-                sweeps=run(select(func.count()).select_from(_SWEEP)).scalar_one(),
-                findings={(row[0].value, bool(row[1])): row[2] for row in run(by_severity)},
-                unknowns={row[0]: row[1] for row in run(unknown)},
-                outbox={row[0].value: row[1] for row in run(outbox)},
-                slots={(row[0], row[1].value): row[2] for row in run(slots)},
-                done={
-                    row.schedule: LastDone(planned_for=row.planned_for, ended_at=row.ended_at, sweep_id=row.sweep_id)
-                    for row in run(last)
-                },
-            )
+    reach = "check that the database runs and may be reached"
+    with translated(store._url, "counting", reach), store._engine.connect() as connection:
+        run = connection.execute
+        by_severity = select(f.severity, waived, func.count()).where(is_open).group_by(f.severity, waived)
+        unknown = select(f.check_id, func.count()).where(is_open, f.outcome == Outcome.UNKNOWN).group_by(f.check_id)
+        outbox = select(_OUTBOX.c.state, func.count()).group_by(_OUTBOX.c.state)
+        slots = select(s.schedule, s.state, func.count()).group_by(s.schedule, s.state)
+        return Gauges(
+            sweeps=run(select(func.count()).select_from(_SWEEP)).scalar_one(),
+            findings={(row[0].value, bool(row[1])): row[2] for row in run(by_severity)},
+            unknowns={row[0]: row[1] for row in run(unknown)},
+            outbox={row[0].value: row[1] for row in run(outbox)},
+            slots={(row[0], row[1].value): row[2] for row in run(slots)},
+            done={
+                row.schedule: LastDone(planned_for=row.planned_for, ended_at=row.ended_at, sweep_id=row.sweep_id)
+                for row in run(last)
+            },
+        )
 
 
 def require_schema(store: Store) -> None:

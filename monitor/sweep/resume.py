@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from monitor.errors import EvidenceError, IntegrityError
@@ -17,18 +18,18 @@ LEDGER = "sweep-record.json"
 _ASKED = 20
 
 
-def resume(ports: Ports) -> tuple[str, ...]:
-    """Bring database and log together, and clear up; return the ids of the sweeps that had to be recorded.
+def resume(ports: Ports, at: datetime) -> tuple[str, ...]:
+    """Bring database and log together at a moment (UTC), and clear up; return the ids of the sweeps that had to be recorded.
 
     Raises IntegrityError unless the log is the one that the database knows, and as new.
     """
     _same_log(ports)
-    recovered = recover(ports)
+    recovered = recover(ports, at)
     ports.tidy(_cut_off(ports))
     return recovered
 
 
-def recover(ports: Ports) -> tuple[str, ...]:
+def recover(ports: Ports, at: datetime) -> tuple[str, ...]:
     """Record sealed sweeps that the database does not know, oldest first; return their ids.
 
     Sweeps are recorded in the order in which they were sealed, so that one that is known ends the search.
@@ -42,7 +43,8 @@ def recover(ports: Ports) -> tuple[str, ...]:
     for manifest in reversed(missing):
         record = SweepRecord.decode(manifest.attachment(LEDGER))
         results = [SealedResult(*sealed) for sealed in manifest.results()]
-        ports.store.record(record, results, _sealing(ports.log, manifest.index))
+        planner = ports.planner(at) if ports.planner else None
+        ports.store.record(record, results, _sealing(ports.log, manifest.index), planner)
     return tuple(manifest.predicate.sweep for manifest in reversed(missing))
 
 

@@ -21,6 +21,7 @@ from monitor.facts.log_object import RetainedPart
 from monitor.facts.session import Exchanges, Sight, join, stem
 from monitor.model import Check, CoverageStatus, Outcome, Result, ScopeCoverage, Severity, Sweep, Window
 from monitor.sources.ports import Collected, Progress, Request, Source
+from monitor.store.planning import Planner
 from monitor.store.record import Reconciliation, SealedResult, Sealing, SweepRecord
 from monitor.store.store import Store
 from monitor.sweep.after import Governing, settle
@@ -38,7 +39,8 @@ class Ports(msgspec.Struct, frozen=True):
     """What a sweep works with.
 
     `tidy` is given the ids of sweeps that were cut off, and clears the retained parts that they have left; `discard` removes
-    the parts of a dry run; `lacking` tells which parts are not there as they were written.
+    the parts of a dry run; `lacking` tells which parts are not there as they were written. `planner` gives what plans the
+    alerts of a sweep that is recorded at a moment (UTC); None: nobody is alerted.
     """
 
     sources: Sequence[Source]
@@ -53,6 +55,7 @@ class Ports(msgspec.Struct, frozen=True):
     code_sha256: str
     catalogues: Catalogues
     governing: Governing = Governing()
+    planner: Callable[[datetime], Planner] | None = None
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +101,7 @@ def run(plan: Plan, ports: Ports, progress: Progress, stop: Stop = never) -> Swe
     """
     recovered: tuple[str, ...] = ()
     if not plan.dry_run:
-        recovered = resume(ports)
+        recovered = resume(ports, plan.at)
     window = window_of(plan, ports)
     if plan.until and not plan.since and window.end <= window.start and plan.until < window.start:
         raise ConfigError(
@@ -164,7 +167,8 @@ def run(plan: Plan, ports: Ports, progress: Progress, stop: Stop = never) -> Swe
         manifest_index=sealed.manifest, log_size=sealed.size, root=sealed.root, checkpoint=sealed.checkpoint
     )
     progress("recording", 0, len(results))
-    findings = ports.store.record(record, [SealedResult(*found) for found in sealed.results], sealing)
+    planner = ports.planner(plan.at) if ports.planner else None
+    findings = ports.store.record(record, [SealedResult(*found) for found in sealed.results], sealing, planner)
     progress("recording", len(results), len(results))
     return Swept(sweep=sweep, results=results, sealing=sealing, findings=findings, record=record, recovered=recovered)
 

@@ -62,5 +62,4 @@ def test_nothing_reads_the_clock_but_the_command_line():
         if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}
     ]
 
-    # The limits of an API run by a clock that goes on, so that where its client is made one is passed in.
-    assert readers == ["monitor/cli/compose_github.py", "monitor/cli/sweep.py"]
+    assert readers == ["monitor/cli/clock.py"]

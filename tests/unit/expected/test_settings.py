@@ -198,7 +198,7 @@ def test_missing_configuration_is_told_with_what_to_do(tmp_path, name):
     with pytest.raises(ConfigError) as caught:
         load_config(tmp_path / name, {})
 
-    assert "copy the example's config/ folder and make it yours" in caught.value.todo
+    assert "run `monitor init`" in caught.value.todo
 
 
 def test_settings_that_are_no_mapping_are_told(tmp_path):
