@@ -51,6 +51,7 @@ def sweep(
     import msgspec
 
     from monitor.cli import compose
+    from monitor.cli.telling import deliver
     from monitor.errors import ConfigError
     from monitor.sweep import registry
     from monitor.sweep.after import counts
