@@ -187,7 +187,7 @@ class Deliverer:
             total.moved += 1
             return True
         out_of_time = now - message.due >= self._give_up and message.attempts >= _FEWEST_TRIES
-        if refused.permanent or (out_of_time and refused.retry_after is None):
+        if refused.permanent or out_of_time:
             self._outbox.failed(message, refused.what)
             total.failed += 1
             total.errors = (*total.errors, f"{message.sink} {message.target}: {refused.what}")
@@ -196,7 +196,9 @@ class Deliverer:
         pause = self._backoff(message.attempts)
         if refused.retry_after is not None:
             hold = pause = min(timedelta(seconds=max(1.0, refused.retry_after)), _LONGEST_RETRY_AFTER)
-        self._outbox.later(message, now + pause, refused.what, arrived=refused.retry_after is None)
+        # A target that asks to wait has not taken it; but it may have been taken the time before, and not been found.
+        arrived = message.sending or refused.retry_after is None
+        self._outbox.later(message, now + pause, refused.what, arrived=arrived)
         self._outbox.hold(message.to, now + hold)
         total.later += 1
         total.errors = (*total.errors, f"{message.sink} {message.target}: {refused.what}")

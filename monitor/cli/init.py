@@ -39,7 +39,7 @@ def init(
 
     now = clock.now().replace(microsecond=0)
     answers = starting.Answers(
-        now=now,
+        at=now,
         organisation=_text(name),
         accounts=tuple(dict.fromkeys(aws or ())),
         bucket=(bucket or "").removeprefix("s3://").strip("/"),

@@ -21,9 +21,9 @@ _HISTORY = timedelta(days=30)
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person said of their organisation; empty where they did not. `now` is the clock, UTC."""
+    """What a person said of their organisation; empty where they did not. `at` is the clock, UTC."""
 
-    now: datetime
+    at: datetime
     organisation: str = ""
     accounts: tuple[str, ...] = ()
     bucket: str = ""
@@ -99,9 +99,9 @@ def _settings(answers: Answers) -> str:
     parts = [_HEAD.format(organisation=_told(answers.organisation or answers.github, "Your organisation"))]
     if answers.aws:
         location = _told(f"s3://{answers.bucket}" if answers.bucket else "", f"s3://{BUCKET}")
-        parts.append(_AWS.format(location=location, role=ROLE, start=_day(answers.now - _LOOK_BACK)))
+        parts.append(_AWS.format(location=location, role=ROLE, start=_day(answers.at - _LOOK_BACK)))
     if answers.forge:
-        parts.append(_GITHUB.format(start=_day(answers.now - _HISTORY)))
+        parts.append(_GITHUB.format(start=_day(answers.at - _HISTORY)))
     if answers.project:
         parts.append(_GCP)
     return "\n".join((*parts, _TAIL))

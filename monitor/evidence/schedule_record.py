@@ -102,6 +102,19 @@ def declared(entries: Entries) -> str:
     return ""
 
 
+def began(entries: Entries, schedule: str) -> datetime | None:
+    """Return when (UTC) the log first says that a schedule of this name is in force; None if it never does."""
+    for index in range(entries.size):
+        data = entries.read(index)
+        if data.startswith(b'{"_type"') and b"/schedule/v1" in data:
+            statement = parse(data)
+            if statement.predicate_type == SCHEDULE:
+                record = from_json(statement.predicate, ScheduleRecord)
+                if any(one.name == schedule for one in record.schedules):
+                    return record.at
+    return None
+
+
 def lost_already(entries: Entries, schedule: str) -> frozenset[datetime]:
     """Return the slots of a schedule that the log says are lost."""
     found: set[datetime] = set()

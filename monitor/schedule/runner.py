@@ -22,6 +22,7 @@ from monitor.evidence.log import EvidenceLog, LogBusy
 from monitor.evidence.schedule_record import (
     ScheduleRecord,
     SlotsLost,
+    began,
     declared,
     lost_already,
     lost_statement,
@@ -53,6 +54,7 @@ class Runner:
         self._tools = tools
         self._pass = threading.Lock()
         self._declared = False
+        self._began: dict[str, datetime | None] = {}
 
     def run_owed(self) -> Ran:
         """Work off every slot that is owed now and may be tried, oldest first, and return what came of it.
@@ -91,7 +93,7 @@ class Runner:
         """Return what the ledger knows of a schedule. Raises LedgerError."""
         settled = self.slots.settled(schedule.name, now)
         rows = {slot.planned_for: slot for slot in self.slots.unsettled(schedule.name, settled)}
-        return Ledger(settled=settled, rows=rows)
+        return Ledger(settled=settled, rows=rows, began=self._began.get(schedule.name))
 
     def overdue(self, now: datetime) -> list[Note]:
         """Return what is overdue, a note a schedule. Any process may ask, whether or not it works. Raises LedgerError."""
@@ -161,9 +163,11 @@ class Runner:
     def _work(self, schedule: Schedule, one: Owed, ports: Ports, ran: Ran, aside: set[str]) -> None:
         """Work on one slot, or give up those that are too old, or see why not."""
         resume(ports, self._tools.clock())
-        known = self.ledger(schedule, self._tools.clock())
-        if known.settled is None and not known.rows and self.slots.restore(schedule.name, self._tools.clock()):
-            return  # The ledger was lost. What is owed is another matter now.
+        if schedule.name not in self._began and self.ledger(schedule, self._tools.clock()).blank:
+            # It is new, or the ledger was lost: the log and the recorded sweeps say from when on slots are owed.
+            self._began[schedule.name] = began(ports.log.reader(), schedule.name)
+            self.slots.restore(schedule.name, self._tools.clock())
+            return
         if one.lost:
             if not self._lose(schedule, ports.log, ran):
                 aside.add(schedule.name)

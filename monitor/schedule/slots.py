@@ -41,11 +41,17 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger knows of one schedule at a moment.
 
     `settled` is the newest slot that is done or lost and not in the future; `rows` are all rows that are neither, and
-    those from `settled` on.
+    those from `settled` on. `began` is when the schedule was first put in force, where nothing else is known of it.
     """
 
     settled: datetime | None = None
     rows: Mapping[datetime, Slot] = {}
+    began: datetime | None = None
+
+    @property
+    def blank(self) -> bool:
+        """Return whether no slot was ever worked on."""
+        return self.settled is None and not self.rows
 
 
 class Owed(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,8 +114,8 @@ def upcoming(cron: str, now: datetime) -> datetime | None:
 def owed(schedule: Schedule, ledger: Ledger, now: datetime) -> Iterator[Owed]:
     """Yield the slots that are owed now, oldest first.
 
-    A slot in the future of the clock is never owed, and one that is done never again. Where the ledger knows nothing of
-    the schedule, it begins with the newest slot.
+    A slot in the future of the clock is never owed, and one that is done never again. A new schedule begins with the slot
+    that was the newest when it was put in force.
     """
     last = newest(schedule.cron, now)
     for moment in _candidates(schedule, ledger, now, last):
@@ -133,7 +139,7 @@ def overdue(schedule: Schedule, ledger: Ledger, now: datetime) -> list[Owed]:
     One that is being tried for the first time has its grace from when it was claimed; a schedule of which the ledger knows
     nothing has not begun.
     """
-    if ledger.settled is None and not ledger.rows:
+    if ledger.blank:
         return []
     found = []
     for one in islice(owed(schedule, ledger, now), 100):
@@ -155,9 +161,11 @@ def is_open(row: Slot, now: datetime) -> bool:
 def _candidates(schedule: Schedule, ledger: Ledger, now: datetime, last: datetime | None) -> Iterator[datetime]:
     """Yield the slots that may be owed: those with a row, and all since the last that is settled."""
     begun = sorted(moment for moment, row in ledger.rows.items() if moment <= now and is_open(row, now))
-    if ledger.settled is None and not ledger.rows:
-        if last is not None:
-            yield last
+    if ledger.blank:
+        first = newest(schedule.cron, min(ledger.began or now, now))
+        if first is not None:
+            yield first
+            yield from moments(schedule.cron, first, now)
         return
     start = ledger.settled if ledger.settled is not None else (begun[0] if begun else None)
     waiting = iter([*begun, None])

@@ -17,7 +17,8 @@ from monitor.store.words import MessageState
 OUTBOX = METADATA.tables["outbox"]
 THREAD = METADATA.tables["thread"]
 UNSETTLED = (MessageState.PENDING, MessageState.SENDING)
-_TOLD = (*UNSETTLED, MessageState.SENT)
+_TOLD = (*UNSETTLED, MessageState.SENT, MessageState.DROPPED)
+"""States of what a target was told, or will be; what is dropped went to the fallback instead."""
 _IDS_AT_ONCE = 1000
 _TICK = timedelta(microseconds=1)
 _TEXTS = ("target", "finding_id", "reference", "error", "body")

@@ -344,6 +344,9 @@ def supervise(folder: Path, url: str, days: int, workers: int, seed: int) -> dic
     for number in range(workers):
         start(number)
     deadline = time.monotonic() + 60 + days * 3
+    while not (folder / "evidence/checkpoints/00000000000000000002").exists() and time.monotonic() < deadline:
+        bury()  # Time stands still until the schedules are in force.
+        time.sleep(0.02)
     drained = 0
     while drained < 40 and time.monotonic() < deadline:
         bury()

@@ -380,6 +380,7 @@ def test_a_configuration_that_is_not_there(words: tuple[str, ...], tmp_path: Pat
         ("adopt",): ("--repositories",),
         ("repositories", "timeline"): ("payments",),
         ("identities", "show"): ("payments-deploy",),
+        ("alerts", "retry"): ("--failed",),
     }
     told(monitor(*words, *given.get(words, ()), "--config", str(tmp_path / "none")), 2, str(tmp_path / "none"), "next:")
 

@@ -21,7 +21,7 @@ from tests.fakes.terminal import monitor
 NOW = datetime(2026, 3, 14, 2, 0, tzinfo=UTC)
 ONE, TWO = "111122223333", "444455556666"
 SEVERAL = [
-    Answers(now=NOW, accounts=accounts, github=github, project=project, bucket=bucket, organisation=name, **wanted)
+    Answers(at=NOW, accounts=accounts, github=github, project=project, bucket=bucket, organisation=name, **wanted)
     for accounts, github, project, bucket, name, wanted in product(
         [(), (ONE,), (ONE, TWO)],
         ["", "example-org"],
@@ -52,7 +52,7 @@ def test_whatever_was_answered_the_configuration_is_right_at_once(answers: Answe
 
 
 def test_nothing_of_the_example_is_in_it(tmp_path: Path) -> None:
-    answers = Answers(now=NOW, accounts=("121212121212",), github="our-own", project="our-prod", bucket="our-trail")
+    answers = Answers(at=NOW, accounts=("121212121212",), github="our-own", project="our-prod", bucket="our-trail")
     written = init.write(tmp_path, answers, force=False)
     for name in (one for one in written if one.startswith("expected/") or one == "monitor.yaml"):
         plain = "\n".join(
@@ -70,7 +70,7 @@ def test_nothing_of_the_example_is_in_it(tmp_path: Path) -> None:
 
 def test_the_policy_follows_the_prefix_of_the_bucket() -> None:
     text = (init.packaged() / "access/aws-read-only-policy.json").read_text()
-    made = json.loads(starting.policy(text, Answers(now=NOW, accounts=(ONE,), bucket="our-trail/a/b")))
+    made = json.loads(starting.policy(text, Answers(at=NOW, accounts=(ONE,), bucket="our-trail/a/b")))
     by_sid = {one["Sid"]: one["Resource"] for one in made["Statement"]}
     assert by_sid["ReadLogObjects"] == "arn:aws:s3:::our-trail/a/b/AWSLogs/*"
     assert by_sid["ListLogObjects"] == by_sid["ReadSettingsOfLogBucket"] == "arn:aws:s3:::our-trail"
@@ -128,7 +128,7 @@ def test_an_answer_that_is_none_is_told_before_anything_is_written(
     answers: dict[str, object], told: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError) as raised:
-        init.write(tmp_path / "config", Answers(now=NOW, **answers), force=False)  # type: ignore[arg-type]
+        init.write(tmp_path / "config", Answers(at=NOW, **answers), force=False)  # type: ignore[arg-type]
     assert told in raised.value.diagnostics()
     assert not (tmp_path / "config").exists()
 
@@ -143,19 +143,19 @@ def test_on_a_terminal_it_asks_and_an_empty_answer_leaves_a_provider_out(
 ) -> None:
     given = iter(["Example: Ltd", f"{ONE}, {TWO} {ONE}", "s3://example-org-trail/", "", ""])
     monkeypatch.setattr("typer.prompt", lambda *asked, **how: next(given))
-    answers = init._asked(Answers(now=NOW))
+    answers = init._asked(Answers(at=NOW))
     assert next(given, None) is None
     assert (answers.accounts, answers.bucket, answers.github) == ((ONE, TWO), "example-org-trail", "")
     init.write(tmp_path, answers, force=False)
     assert load_config(tmp_path, {}).settings.github is None
     monkeypatch.setattr("typer.prompt", lambda *asked, **how: "")
-    nothing = init._asked(Answers(now=NOW))
+    nothing = init._asked(Answers(at=NOW))
     assert (nothing.aws, nothing.forge) == (True, True)
 
 
 def test_commented_examples_are_right_once_they_are_taken_in(tmp_path: Path) -> None:
     """What a comment shows is copied by people: each such section must be valid as it is."""
-    init.write(tmp_path, Answers(now=NOW, accounts=(ONE,), github="example-org", project="example-prod"), force=False)
+    init.write(tmp_path, Answers(at=NOW, accounts=(ONE,), github="example-org", project="example-prod"), force=False)
     text = (tmp_path / "monitor.yaml").read_text()
     taken = re.sub(r"(?m)^# {3}(credentials:|impersonate:)", r"  \1", text)
     taken = re.sub(r"(?m)^  # {3}(app_id|app_key):", r"  \1:", taken)
