@@ -59,6 +59,9 @@ class Outbox(Protocol):
     def thread(self, message: Message) -> Thread | None:
         """Return the thread of its finding at its target, or None."""
 
+    def heard(self, message: Message) -> bool:
+        """Return whether its target was told of its finding before, or the fallback in its place."""
+
 
 class Counts(msgspec.Struct, kw_only=True):
     """What a round of delivery came to. `busy` are sinks that had not ended when the round did."""
@@ -162,7 +165,7 @@ class Deliverer:
     def _one(self, sink: Sink, message: Message, total: Counts, at: datetime) -> bool:
         """Deliver a claimed message; return whether its target is well."""
         thread = self._outbox.thread(message) if message.finding_id else None
-        if message.follows and thread is None:
+        if message.follows and thread is None and not self._outbox.heard(message):
             self._outbox.failed(message, _UNHEARD)
             total.failed += 1
             return True

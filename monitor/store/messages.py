@@ -129,6 +129,14 @@ class Messages:
                 kept = connection.scalar(query)
         return KeptThread(target, restored(kept)) if kept else None
 
+    def heard(self, message: Outgoing) -> bool:
+        """Return whether the target was told of the finding before, or the fallback in its place."""
+        of_it = (OUTBOX.c.sink == message.sink, OUTBOX.c.target == stored(message.target))
+        settled = OUTBOX.c.state.in_((MessageState.SENT, MessageState.DROPPED))
+        query = select(OUTBOX.c.id).where(*of_it, OUTBOX.c.finding_id == message.finding_id, settled).limit(1)
+        with self._reading() as connection:
+            return connection.execute(query).first() is not None
+
     def listed(self, state: MessageState | None = None, limit: int = 1000) -> list[Outgoing]:
         """Return the messages in a state, or all, newest first, at most so many."""
         query = select(OUTBOX).order_by(OUTBOX.c.created_at.desc(), OUTBOX.c.id).limit(limit)

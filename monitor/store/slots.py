@@ -15,6 +15,7 @@ from monitor.store.claims import TODO, Key, holder, name
 from monitor.store.engine import translated
 from monitor.store.store import Store
 from monitor.store.tables import METADATA
+from monitor.store.text import restored, stored
 from monitor.store.words import SlotState
 
 _SLOT = METADATA.tables["slot"]
@@ -94,11 +95,11 @@ class Slots:
 
     def finish(self, claim: Claim, state: SlotState, at: datetime, sweep_id: str = "", reason: str = "") -> None:
         """Write how it ended, and give the claim back. Raises LedgerError if the claim was lost meanwhile."""
-        self._end(claim, {"state": state, "ended_at": at, "sweep_id": sweep_id, "reason": reason})
+        self._end(claim, {"state": state, "ended_at": at, "sweep_id": sweep_id, "reason": stored(reason)})
 
     def release(self, claim: Claim, at: datetime, reason: str) -> None:
         """Give a claim back unfinished: the slot stays owed, at once. Raises LedgerError as `finish` does."""
-        self._end(claim, {"ended_at": at, "reason": reason})
+        self._end(claim, {"ended_at": at, "reason": stored(reason)})
 
     def rows(self, schedule: str | None = None, since: datetime | None = None) -> list[Slot]:
         """Return the rows of a schedule (None: of all) from then (UTC) on, oldest first."""
@@ -120,10 +121,10 @@ class Slots:
         return self._newest(_SLOT.c.schedule == schedule, _SLOT.c.planned_for <= now, ended)
 
     def unsettled(self, schedule: str, since: datetime | None) -> list[Slot]:
-        """Return the rows that are neither done nor lost, and all from then (UTC) on, oldest first."""
-        open_rows = _SLOT.c.state.not_in(SETTLED)
-        wanted = open_rows if since is None else or_(open_rows, _SLOT.c.planned_for >= since)
-        query = select(_SLOT).where(_SLOT.c.schedule == schedule, wanted).order_by(_SLOT.c.planned_for)
+        """Return the rows that are neither done nor lost, and all from then (UTC; None: ever) on, oldest first."""
+        query = select(_SLOT).where(_SLOT.c.schedule == schedule).order_by(_SLOT.c.planned_for)
+        if since is not None:
+            query = query.where(or_(_SLOT.c.state.not_in(SETTLED), _SLOT.c.planned_for >= since))
         return self._slots(query)
 
     def counts(self) -> dict[tuple[str, str], int]:
@@ -177,11 +178,12 @@ class Slots:
 
     def _slots(self, query: Any) -> list[Slot]:
         with translated(self._url, "reading the schedule", TODO), self._engine.connect() as connection:
-            return [Slot(**row._mapping) for row in connection.execute(query)]
+            rows = [dict(row._mapping) for row in connection.execute(query)]
+        return [Slot(**row | {"owner": restored(row["owner"]), "reason": restored(row["reason"])}) for row in rows]
 
     def _end(self, claim: Claim, values: dict[str, Any]) -> None:
         key = (claim.schedule, claim.planned_for)
-        mine = and_(*_is(key), _SLOT.c.owner == claim.owner, _SLOT.c.attempt == claim.attempt)
+        mine = and_(*_is(key), _SLOT.c.owner == stored(claim.owner), _SLOT.c.attempt == claim.attempt)
         held = self._held.pop(key, None)
         with self._holder.connection() as connection:
             if claim.session != self._holder.session or held != claim.session:
@@ -198,7 +200,7 @@ def _claim(connection: Connection, key: Key, owner: str, at: datetime) -> Any:
     new = (
         _dialect(connection)
         .insert(_SLOT)
-        .values(schedule=key[0], planned_for=key[1], state=SlotState.CLAIMED, attempt=1, owner=owner, claimed_at=at)
+        .values(schedule=key[0], planned_for=key[1], state=SlotState.CLAIMED, attempt=1, owner=stored(owner), claimed_at=at)
     )
     ahead = and_(_SLOT.c.state == SlotState.LOST, _SLOT.c.ended_at > at)
     return new.on_conflict_do_update(
@@ -206,7 +208,7 @@ def _claim(connection: Connection, key: Key, owner: str, at: datetime) -> Any:
         set_={
             "state": SlotState.CLAIMED,
             "attempt": _SLOT.c.attempt + 1,
-            "owner": owner,
+            "owner": stored(owner),
             "claimed_at": at,
             "ended_at": None,
         },

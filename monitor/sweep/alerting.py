@@ -194,6 +194,10 @@ class StoreOutbox:
         kept = self._messages.thread(message.sink, message.target, message.finding_id)
         return Thread(kept.target, kept.reference) if kept else None
 
+    def heard(self, message: Message) -> bool:
+        """Return whether its target was told of its finding before, or the fallback in its place."""
+        return self._messages.heard(_row(message))
+
 
 def deliver(deliverer: Deliverer, at: datetime) -> Counts:
     """Deliver a round, and return what came of it. An alert never fails a sweep: what goes wrong is in `errors`."""

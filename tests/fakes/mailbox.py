@@ -30,10 +30,15 @@ class Mailbox:
 
         class Handler(socketserver.BaseRequestHandler):
             def handle(self) -> None:
+                session: _Session | None = None
                 try:
-                    _Session(box, self.request).run()
+                    session = _Session(box, self.request)
+                    session.run()
                 except (OSError, EOFError):
                     pass
+                finally:
+                    if session is not None:
+                        session.close()
 
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True
@@ -66,6 +71,10 @@ class _Session:
             self._encrypt()
         self.file = self.connection.makefile("rb")
 
+    def close(self) -> None:
+        self.file.close()
+        self.connection.close()
+
     def run(self) -> None:
         self._say("220 mail.example.com")
         while line := self.file.readline():
@@ -78,6 +87,7 @@ class _Session:
                 return
             if verb == "STAR" and self.box.tls and not self.box.implicit:
                 self._say("220 go on")
+                self.file.close()
                 self._encrypt()
                 self.file = self.connection.makefile("rb")
                 continue
@@ -93,7 +103,7 @@ class _Session:
                 self.box.signed_in.append((user, password))
         elif verb == "RCPT":
             if self._say(self._told("RCPT", "250 ok")):
-                self.box.to.append(text)
+                self.box.to.append(text.partition(":")[2])
         elif verb == "DATA":
             if self._say(self._told("DATA", "354 go on")):
                 body = b""

@@ -39,6 +39,8 @@ class Receiver:
         self.posted: list[Posted] = []
         self.taken: list[Posted] = []
         """What a receiver that folds by key has taken, in order, each once."""
+        self.fold_by_path = False
+        """Whether each path is a receiver of its own."""
         self._lock = threading.Lock()
         self.released = threading.Event()
         receiver = self
@@ -62,6 +64,14 @@ class Receiver:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
+            def do_GET(self) -> None:
+                """Tell the keys of all that was taken, as a service would that can be asked."""
+                body = json.dumps([one.key for one in receiver.taken if one.path == self.path]).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
             def log_message(self, *_: object) -> None:
                 pass
 
@@ -80,9 +90,12 @@ class Receiver:
         with self._lock:
             self.posted.append(posted)
             answer = self.answers(len(self.posted), posted)
-            if answer.takes and posted.key not in {one.key for one in self.taken}:
+            if answer.takes and self._name(posted) not in {self._name(one) for one in self.taken}:
                 self.taken.append(posted)
             return answer
+
+    def _name(self, posted: Posted) -> tuple[str, str]:
+        return posted.path if self.fold_by_path else "", posted.key
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -305,11 +305,7 @@ def test_a_slow_sink_does_not_hold_up_the_others(lite: Store):
         assert deliverer.run_once(world.at).busy == ("slow",)
         assert [finding for _, _, finding in chat.told()] == [A, B]
         released.set()
-        wait_until(lambda: len(slow.shown) == 1)
-        deliverer.run_once(world.at)
-        wait_until(lambda: len(slow.shown) == 2)
-
-    assert world.states() == {"sent": 4}
+        wait_until(lambda: deliverer.run_once(world.at) is not None and world.states() == {"sent": 4})
 
 
 def test_a_sink_that_raises_anything_costs_only_its_message(lite: Store):
@@ -323,7 +319,8 @@ def test_a_sink_that_raises_anything_costs_only_its_message(lite: Store):
     world.sweep(result("a"))
     assert world.round(chat).errors == ("chat team: KeyError: 'ts'",)
     world.sweep(result("b"))
-    world.round(chat, after=HOUR)
+    for _ in range(3):
+        world.round(chat, after=MINUTE)
 
     assert [finding for _, _, finding in chat.told()] == [B]
 

@@ -159,9 +159,12 @@ def test_a_child_of_the_sqlite_scheduler_does_not_keep_its_lock(sqlite_url: str)
     with Store.open(sqlite_url) as opened:
         slots = Slots(opened)
         slots.enter()
+        ready, told = os.pipe()
         child = os.fork()
         if child == 0:
+            os.write(told, b"1")
             signal.pause()
+        assert os.read(ready, 1) == b"1"
         slots.close()
         try:
             with Slots(opened) as after:
@@ -169,6 +172,8 @@ def test_a_child_of_the_sqlite_scheduler_does_not_keep_its_lock(sqlite_url: str)
         finally:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
+            os.close(ready)
+            os.close(told)
 
 
 def test_a_lock_file_that_cannot_be_made_is_told(sqlite_url: str) -> None:
