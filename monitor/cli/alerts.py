@@ -12,7 +12,7 @@ import typer
 
 from monitor.cli import exits
 from monitor.cli.options import ConfigDir, OutputFormat, configuration
-from monitor.cli.show import Format, clean, moment, print_json, safe, say, table
+from monitor.cli.show import Format, clean, moment, print_json, safe, say
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -88,24 +88,14 @@ def show_list(
     if output is Format.JSON:
         print_json([_told(row) for row in rows])
         return
-    if rows:
-        table(
-            ["id", "state", "kind", "to", "about", "when", "tries", "error"],
-            [
-                [
-                    row.id[:12],
-                    row.state.value,
-                    clean(row.kind, 20),
-                    safe(f"{row.sink} {row.target}", 60),
-                    safe(row.finding_id or "-", 14),
-                    moment(row.sent_at or row.next_at),
-                    str(row.attempts),
-                    safe(row.error, 160),
-                ]
-                for row in rows
-            ],
-            flexible=["error"],
+    for row in rows:
+        when = moment(row.sent_at or row.next_at)
+        about = safe(row.finding_id or "-", 12)
+        say(
+            f"{row.id[:10]}  {row.state.value:<7}  {clean(row.kind, 15):<15}  {about:<12}  {when}  {row.sink} {safe(row.target)}"
         )
+        if row.error:
+            say(f"            after {row.attempts}: {safe(row.error, 300)}")
     say(" · ".join(f"{counts.get(one, 0):,} {one.value}" for one in MessageState))
     if counts.get(MessageState.FAILED):
         say("Try again what was given up: monitor alerts retry --failed")

@@ -54,6 +54,7 @@ def schedule(
         return
     from monitor.cli import compose
     from monitor.cli.clock import now
+    from monitor.cli.telling import deliver, keeps_delivering, teller
     from monitor.schedule.runner import Runner
     from monitor.store.slots import Slots
 
@@ -63,12 +64,15 @@ def schedule(
     outcomes: Outcomes = deque(maxlen=1000)
     with compose.open_store(loaded) as store, Slots(store) as slots:
         slots.enter()
-        tools = tools_of(config, loaded, stop, outcomes)
+        tools = tools_of(config, loaded, stop, outcomes, teller(loaded, store, log))
         runner = Runner(schedules, slots, tools)
         with _ending(stop):
             if once:
-                raise typer.Exit(_code(runner.run_owed(), outcomes))
-            _serve(runner, store, loaded, tools, stop, now)
+                ran = runner.run_owed()
+                deliver(loaded, store, log)
+                raise typer.Exit(_code(ran, outcomes))
+            with keeps_delivering(loaded, store, log):
+                _serve(runner, store, loaded, tools, stop, now)
 
 
 @app.command()
@@ -171,7 +175,9 @@ def schedules_of(config: Config) -> tuple[Schedule, ...]:
     return found
 
 
-def tools_of(folder: Path, config: Config, stop: threading.Event, outcomes: Outcomes) -> Tools:
+def tools_of(
+    folder: Path, config: Config, stop: threading.Event, outcomes: Outcomes, tell: Callable[[Note], None]
+) -> Tools:
     """Return what the runner works with. The configuration is read anew for each sweep: what should be may have changed."""
     from monitor.cli.clock import now
     from monitor.schedule.deadman import host, ping
@@ -182,7 +188,6 @@ def tools_of(folder: Path, config: Config, stop: threading.Event, outcomes: Outc
 
     settings = config.settings.schedules
     available = registry.discover()
-    tell = teller(config)
 
     def sleep(seconds: float) -> None:
         stop.wait(seconds)
@@ -206,15 +211,6 @@ def tools_of(folder: Path, config: Config, stop: threading.Event, outcomes: Outc
         swept=swept,
         stop=stop.is_set,
     )
-
-
-def teller(config: Config) -> Callable[[Note], None]:
-    """Return what takes notes about the monitor itself: they go to standard error."""
-
-    def tell(note: Note) -> None:
-        log(f"{note.title}: " + "; ".join(f"{label}: {text}" for label, text in note.lines))
-
-    return tell
 
 
 def log(text: str) -> None:

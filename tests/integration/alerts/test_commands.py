@@ -20,6 +20,7 @@ SETTINGS = """
 organisation: Example Organisation
 evidence: {{origin: evidence.example.com/controls}}
 alerts:
+  summary: null
   routes:
     - to: [webhook:siem, smtp:oncall@example.com]
   webhook:
