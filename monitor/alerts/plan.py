@@ -2,7 +2,7 @@
 
 | the sweep's step | is told |
 |---|---|
-| opened, reopened, no longer waived | to the targets of its routes; a burst as one digest, and the critical ones singly |
+| opened, reopened, no longer waived | to the targets of its routes; a burst as a digest, critical ones singly; threads go on |
 | more urgent than before | to the targets of its routes, and to where it was told |
 | another reason, or less urgent | where it was told, once a day |
 | resolved | where it was told; where a digest told it, as one digest |
@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+
+import msgspec
 
 from monitor.alerts import telling
 from monitor.alerts.change import Earlier, Gap, Move, Previous, Standing, SweepChange, Unseen, WaiverEnd
@@ -92,7 +94,12 @@ def _news(change: SweepChange, rules: AlertRules) -> Iterator[Message]:
     allowed: dict[Target, int] = {}
     for move in _sorted(change):
         if kind_of(move) in _NEWS:
-            for to, burst in rules.targets(move.finding).items():
+            routes = rules.targets(move.finding)
+            # A thread whose last word is "resolved" must not go on saying so, wherever the routes lead now.
+            yield from (
+                _message(_again(move, change), to, rules, follows=True) for to in sorted({*move.told} - {*routes})
+            )
+            for to, burst in routes.items():
                 fresh.setdefault(to, []).append(move)
                 # Several routes may lead to a target: the most patient of them counts, and 0 is without end.
                 allowed[to] = 0 if 0 in (burst, allowed.get(to, burst)) else max(burst, allowed.get(to, burst))
@@ -106,6 +113,8 @@ def _news(change: SweepChange, rules: AlertRules) -> Iterator[Message]:
                 key = f"digest:{change.sweep}:opened"
                 note = telling.digest(key, "opened at once", rest, change.at, rules.listed, singly=len(singly))
                 yield _message(note, to, rules)
+            # The threads of those that came back are told quietly, for the digest is loud.
+            yield from (_message(_again(m, change), to, rules, follows=True) for m in rest if to in m.told)
         for move in singly:
             kind = kind_of(move)
             if kind is not None:
@@ -124,6 +133,8 @@ def _follow_ups(change: SweepChange, rules: AlertRules) -> Iterator[Message]:
         routes = sorted(rules.targets(move.finding))
         if kind is NoteKind.KEPT and _rises(move):
             yield from (_message(note, to, rules) for to in sorted({*told, *routes}))
+        elif kind is NoteKind.WAIVED and move.step is Step.REOPENED and told:
+            yield from (_message(_again(move, change), to, rules, follows=True) for to in told)
         elif kind is NoteKind.WAIVED:
             yield from (_message(note, to, rules) for to in told or routes)
         else:
@@ -154,12 +165,15 @@ def _operations(change: SweepChange, rules: AlertRules) -> Iterator[Message]:
 def _note(kind: NoteKind, move: Move, change: SweepChange) -> Note:
     identity = move.finding.id
     key = f"{kind.value}:{change.sweep}:{identity}"
-    if kind is NoteKind.WAIVED:
-        key = f"{kind.value}:{identity}:{move.finding.waiver}"  # The waiving is told once, whatever becomes of the finding.
-    elif kind is NoteKind.KEPT:
+    if kind is NoteKind.KEPT:
         day = change.at.date().isoformat()
         key = f"raised:{identity}:{day}:{move.finding.severity.value}" if _rises(move) else f"kept:{identity}:{day}"
     return telling.finding_note(kind, key, move, change.at)
+
+
+def _again(move: Move, change: SweepChange) -> Note:
+    note = _note(kind_of(move) or NoteKind.KEPT, move, change)
+    return msgspec.structs.replace(note, kind=NoteKind.KEPT, key=f"again:{change.sweep}:{move.finding.id}")
 
 
 def _rises(move: Move) -> bool:

@@ -83,19 +83,19 @@ class WebhookSink:
                 status, told = answer.status_code, answer.headers
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ValueError) as error:
             # The text may hold the address, which may be a secret.
-            raise Undelivered(f"webhook {message.target}: {type(error).__name__}", todo=_TODO) from None
+            raise Undelivered(f"no answer: {type(error).__name__}", todo=_TODO) from None
         if 200 <= status < 300:
             return Delivered(message.id, message.id if message.finding_id else "")
         if status in (429, 503):
             wait = seconds(told.get("retry-after", ""), now)
             if status == 429 or wait is not None:
-                raise Undelivered(f"webhook {message.target}: {status}", retry_after=60.0 if wait is None else wait)
+                raise Undelivered(f"answered {status}", retry_after=60.0 if wait is None else wait)
         if 300 <= status < 400:
             raise Undelivered(
-                f"webhook {message.target}: {status}; a redirect is not followed",
+                f"answered {status}; a redirect is not followed",
                 todo="write the address that it leads to",
             )
-        raise Undelivered(f"webhook {message.target}: {status}", todo=_TODO, permanent=status in (*_GONE, *_REFUSED))
+        raise Undelivered(f"answered {status}", todo=_TODO, permanent=status in (*_GONE, *_REFUSED))
 
 
 def document(message: Message) -> bytes:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Outcomes = deque[tuple[int, int]]
 """Of the latest sweeps: how many results fail, and how many are unknown or scopes not read whole."""
 
-app = typer.Typer(help="The scheduler, and its slots.", invoke_without_command=True)
+app = typer.Typer(invoke_without_command=True)
 
 
 @app.callback()

@@ -43,13 +43,21 @@ def keeps_delivering(config: Config, store: Store, say: Callable[[str], None]) -
     if config.settings.alerts is None:
         yield
         return
+    from monitor.cli.compose_alerts import delivering
+
     ended = threading.Event()
 
     def rounds() -> None:
         while not ended.is_set():
             # A thread that dies would be silence: whatever goes wrong is told, and tried again.
             try:
-                deliver(config, store, say)
+                with delivering(config, store, now, time.sleep) as deliverer:
+                    while not ended.is_set():
+                        for error in deliverer.run_once(now()).errors[:5]:
+                            say(f"an alert waits in the outbox: {error}")
+                        ended.wait(PAUSE)
+            except MonitorError as refused:
+                say(f"alerts wait in the outbox: {refused.diagnostics()}")
             except Exception as fault:  # noqa: BLE001
                 say(f"alerts wait in the outbox: {type(fault).__name__}: {fault}")
             ended.wait(PAUSE)

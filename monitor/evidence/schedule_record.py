@@ -35,8 +35,8 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     cron: str
     sources: tuple[str, ...] = ()
-    keeps_days: float = 0
-    grace_minutes: float = 0
+    keeps_seconds: int = 0
+    grace_seconds: int = 0
 
 
 class ScheduleRecord(msgspec.Struct, frozen=True, kw_only=True):

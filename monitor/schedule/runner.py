@@ -267,9 +267,10 @@ class Runner:
                 schedule=schedule.name, slots=fresh, at=now, reason=reason, tool_version=monitor.__version__
             )
             log.append([lost_statement(lost)])
+        slots = [claim.planned_for for claim in claims]
+        # Told before the ledger settles it: after a crash it is told again, under the same key, which makes it one.
+        tools.tell(lost_note(schedule, slots, now, reason))
         for claim in claims:
             self.slots.finish(claim, SlotState.LOST, now, reason=reason)
-        slots = [claim.planned_for for claim in claims]
         ran.lost += [(schedule.name, slot) for slot in slots]
-        tools.tell(lost_note(schedule, slots, now, reason))
         return True

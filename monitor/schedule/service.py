@@ -29,7 +29,10 @@ _SILENT = timedelta(minutes=5)
 
 
 class Job(msgspec.Struct, frozen=True):
-    """Something else that the service does every so many seconds, as delivering alerts, in a thread of its own."""
+    """Something else that the service does every so many seconds, as delivering alerts, in a thread of its own.
+
+    Its name is its own: not `default`, `watch` or `schedule`.
+    """
 
     name: str
     seconds: float
@@ -75,12 +78,11 @@ class Service:
         )
         for schedule in self._runner.schedules:
             scheduler.add_job(self.tick, trigger(schedule.cron), id=f"tick {schedule.name}")
-        every = {"trigger": "interval", "next_run_time": self._clock()}
-        scheduler.add_job(self.tick, seconds=self._look, id="look", **every)
-        scheduler.add_job(self.watch, seconds=self._look, id="watch", executor="watch", **every)
-        for job in self._jobs:
-            guarded = self._guarded(job)
-            scheduler.add_job(guarded, seconds=job.seconds, id=f"job {job.name}", executor=job.name, **every)
+        regular = [(self.tick, self._look, "default"), (self.watch, self._look, "watch")]
+        regular += [(self._guarded(job), job.seconds, job.name) for job in self._jobs]
+        for run, seconds, pool in regular:
+            scheduler.add_job(run, executor=pool)  # at once, and then
+            scheduler.add_job(run, "interval", seconds=seconds, executor=pool)
         scheduler.start()
         try:
             stop.wait()

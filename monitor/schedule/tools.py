@@ -52,8 +52,8 @@ def planned(schedules: Sequence[Schedule]) -> tuple[Planned, ...]:
             name=one.name,
             cron=one.cron,
             sources=one.sources,
-            keeps_days=one.keeps / timedelta(days=1),
-            grace_minutes=one.grace / timedelta(minutes=1),
+            keeps_seconds=one.keeps // timedelta(seconds=1),
+            grace_seconds=one.grace // timedelta(seconds=1),
         )
         for one in schedules
     )

@@ -78,7 +78,7 @@ def test_a_test_goes_to_every_target_and_says_what_came_of_each(place: Place):
     place.receiver.answers = lambda number, posted: Answer(404)
     code, text = place("test", "--sink", "webhook")
     assert code == 1
-    assert "not delivered: webhook siem: 404" in text
+    assert "not delivered: answered 404" in text
     assert len(place.mailbox.taken) == 1
 
 
@@ -105,7 +105,7 @@ def test_the_outbox_is_listed_delivered_and_tried_again(place: Place):
     assert code == 1
     assert "1 sent, 0 to be tried again, 1 given up" in text
     code, text = place("list", "--state", "failed", "--format", "json")
-    assert '"error": "webhook siem: 410"' in text
+    assert '"error": "answered 410"' in text
 
     place.receiver.answers = lambda number, posted: Answer()
     assert place("retry", "--failed")[1].startswith("1 to be tried again")

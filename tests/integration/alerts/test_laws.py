@@ -39,7 +39,7 @@ def numbered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("laws")
 
 
-@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(sequence=sweeps, weather=st.integers(0, 2**32), rounds=st.integers(0, 2))
 def test_any_sweeps_in_any_weather_are_told_once_and_in_order(
     sqlite_template: Path, numbered: Path, sequence: list[dict[str, tuple]], weather: int, rounds: int

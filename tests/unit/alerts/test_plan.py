@@ -8,11 +8,11 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from monitor.alerts.change import Gap, Previous, Standing, Unseen, WaiverEnd
+from monitor.alerts.change import Gap, Move, Previous, Standing, Unseen, WaiverEnd
 from monitor.alerts.notes import Note
 from monitor.alerts.plan import messages_of, plan
 from monitor.alerts.rules import AlertRules, Route
-from monitor.alerts.words import NoteKind
+from monitor.alerts.words import NoteKind, Step
 from monitor.model import Severity
 from tests.unit.alerts.material import (
     EVERYTHING,
@@ -158,9 +158,10 @@ def test_a_waived_finding_is_not_alerted_but_its_waiving_is_told_once():
     first = plan(change(waived), EVERYTHING)
 
     assert told(first) == [("waived", A, TEAM.target)]
-    assert plan(change(waived, sweep="sweep-2"), EVERYTHING)[0].id == first[0].id
     assert plan(change(still), EVERYTHING) == ()
     assert told(plan(change(begun, sweep="sweep-9"), EVERYTHING)) == [("waived", A, PAGER.target)]
+    back = msgspec.structs.replace(begun, step=Step.REOPENED)
+    assert told(plan(change(back), EVERYTHING)) == [("kept-digest", A, PAGER.target)]
 
 
 def test_a_finding_whose_waiver_has_ended_is_news_again():
@@ -250,3 +251,14 @@ def test_no_text_makes_planning_fail_or_a_line_endless(text: str):
     assert len({one.id for one in messages}) == len(messages) >= 3
     assert all(len(line) <= 600 for one in messages for _, line in one.body.lines)
     assert all(len(one.body.title) <= 400 for one in messages)
+
+
+def test_what_comes_back_in_a_burst_is_told_in_its_thread_too():
+    def back(n: int) -> Move:
+        return msgspec.structs.replace(kept(n, told=(TEAM,) if n == 4 else ()), step=Step.REOPENED)
+
+    digest, again = plan(change(*(back(n) for n in range(12))), EVERYTHING)
+
+    assert len(digest.body.findings) == 12
+    assert (again.kind, again.finding_id, again.follows) == (NoteKind.KEPT, finding(4).id, True)
+    assert again.body.title.startswith("Back again: ")
