@@ -14,7 +14,7 @@ help:
 	@echo 'make test     lint, types, import contracts and all tests'
 	@echo 'make bench    speed against the floor of the machine and against other tools (installs them)'
 	@echo 'make fake-github   a GitHub on this machine, to try the monitor against'
-	@echo 'make soak     every byte of the evidence flipped, properties with many more examples: about half an hour'
+	@echo 'make soak     every byte of the evidence flipped, properties with many more examples, 200 days of schedules: about half an hour'
 	@echo 'make lock     resolve requirements.lock anew'
 	@echo 'make clean    remove the environment and what sweeps have left in var/'
 
@@ -53,6 +53,7 @@ test: lint unit
 soak: $(VENV)/dev
 	EVIDENCE_EVERY_BYTE=1 $(BIN)/pytest tests/unit/evidence/test_verify_tamper.py
 	HYPOTHESIS_EXAMPLES=2000 $(BIN)/pytest tests/property
+	SOAK=1 $(BIN)/pytest tests/integration/schedule
 
 build/peers/made: $(VENV)/made
 	$(BIN)/python -m venv build/peers
