@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.iam.models import iam_backends
+from moto.organizations.models import organizations_backends
 
 from monitor.cli import doctor_parts, doctor_slack, init
 from monitor.cli.blindness import Blindness
@@ -48,7 +50,7 @@ class Here:
 
     def __init__(self, folder: Path, **answers: Any) -> None:
         self.folder = folder / "config"
-        init.write(self.folder, Answers(now=NOW, **answers), force=False)
+        init.write(self.folder, Answers(at=NOW, **answers), force=False)
         for path in self.folder.rglob("*.yaml"):
             path.write_text(path.read_text().replace("  # change me", ""))
 
@@ -84,6 +86,14 @@ def aws() -> Iterator[Aws]:
         iam.create_role(RoleName="deploy", AssumeRolePolicyDocument="{}")
         server.client("organizations", ACCOUNT).create_organization(FeatureSet="ALL")
         yield server
+        # All servers of this process share what they hold: whatever was made here would be there for others.
+        for entry in s3.list_object_versions(Bucket=BUCKET).get("Versions", ()):
+            s3.delete_object(Bucket=BUCKET, Key=entry["Key"], VersionId=entry["VersionId"])
+        s3.delete_bucket(Bucket=BUCKET)
+        trail.delete_trail(Name="org-trail")
+        iam_backends[ACCOUNT]["aws"].reset()
+        organizations_backends[ACCOUNT]["aws"].reset()
+        organizations_backends.master_accounts.clear()
 
 
 @pytest.fixture
@@ -381,7 +391,7 @@ def test_what_is_kept_for_so_long_is_compared_with_what_is_still_to_be_read() ->
 
 
 def test_a_configuration_with_placeholders_is_bad_and_names_the_lines(tmp_path: Path) -> None:
-    init.write(tmp_path, Answers(now=NOW, github="example-org"), force=False)
+    init.write(tmp_path, Answers(at=NOW, github="example-org"), force=False)
     ran = monitor("doctor", "--config", str(tmp_path), "--offline", "--format", "json")
     assert ran.code == 3
     (one,) = [part for part in ran.json["parts"] if part["part"] == "configuration"]

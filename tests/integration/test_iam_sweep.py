@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from moto.iam.models import iam_backends
 
 from monitor.expected.models import AwsEstate, DeployIdentity, GitHubEstate, Production
 from monitor.facts.identity import Identity
@@ -40,6 +41,7 @@ def collected() -> Iterator[Collected]:
         clients = LiveClients("monitor-read", endpoint_url=server.url, attempts=1)
         source = IamSource(ESTATE, clients, usage_days=0)
         yield source.collect(Request(sweep="s", at=AT), Forgetful(), lambda *told: None)
+        iam_backends[ACCOUNT]["aws"].reset()
 
 
 def place(**more: Any) -> list[Any]:

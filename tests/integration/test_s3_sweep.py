@@ -219,7 +219,10 @@ def test_a_bucket_that_cannot_be_listed_leaves_every_scope_denied(
     coverage = [c for c in here.manifests()[0].coverage() if c.source == "aws.logs"]
     assert {c.status.value for c in coverage} == {"denied"}
     assert {c.grant for c in coverage} == {f"grant s3:ListBucket on s3://{bucket}/{PREFIX}/AWSLogs/o-exampleorgid/"}
-    assert [r for r in here.results() if r.outcome == "pass" and not r.subject.endswith(":trail")] == []
+    # What passes is the trail's settings, which are read elsewhere, and that findings and waivers are in order.
+    others = ("monitoring-coverage", "waiver-governance")
+    passed = [r for r in here.results() if r.outcome == "pass" and r.check not in others]
+    assert [r for r in passed if not r.subject.endswith(":trail")] == []
 
 
 def test_objects_under_a_kms_key_and_the_layout_of_one_account(
