@@ -200,7 +200,9 @@ def _claim(connection: Connection, key: Key, owner: str, at: datetime) -> Any:
     new = (
         _dialect(connection)
         .insert(_SLOT)
-        .values(schedule=key[0], planned_for=key[1], state=SlotState.CLAIMED, attempt=1, owner=stored(owner), claimed_at=at)
+        .values(
+            schedule=key[0], planned_for=key[1], state=SlotState.CLAIMED, attempt=1, owner=stored(owner), claimed_at=at
+        )
     )
     ahead = and_(_SLOT.c.state == SlotState.LOST, _SLOT.c.ended_at > at)
     return new.on_conflict_do_update(
