@@ -147,7 +147,7 @@ _HEAD = """\
 organisation: {organisation}
 
 # Database, keys, evidence and retained events. Keep it out of version control and in your backups (docs/backup.md).
-state: ../var
+state: var
 
 # For several processes or machines: postgresql://user@host/database, best in MONITOR_DATABASE of the environment.
 database: sqlite:///{{state}}/monitor.db

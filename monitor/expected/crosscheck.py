@@ -12,7 +12,14 @@ from datetime import timedelta
 from monitor.expected.fields import shown
 from monitor.expected.mistakes import Path, did_you_mean
 from monitor.expected.models import Sections, SessionProof
-from monitor.expected.patterns import account_mistake, account_of, overlap, principal_mistake, project_of
+from monitor.expected.patterns import (
+    account_mistake,
+    account_of,
+    overlap,
+    principal_mistake,
+    project_mistake,
+    project_of,
+)
 
 Wrong = tuple[Path, str]
 """A path in the data, and what is wrong there."""
@@ -116,7 +123,8 @@ def _undeclared(data: Mapping[str, object], declared: set[str]) -> Iterator[Wron
 
 
 def _undeclared_projects(data: Mapping[str, object], declared: set[str]) -> Iterator[Wrong]:
-    right = f"which is not in production.gcp.projects ({', '.join(sorted(declared)[:20])}); declare it there or mend the name"
+    known = ", ".join(sorted(project for project in declared if not project_mistake(project))[:20])
+    right = f"which is not in production.gcp.projects ({known}); declare it there or mend the name"
     for section in _WITH_PRINCIPALS:
         for path, entry in _entries(data.get(section), (section,)):
             for at, pattern in _listed(entry.get("principals"), (*path, "principals")):
