@@ -26,7 +26,7 @@ def adopt(
     Of repositories: the strictest rule that holds for all; what falls short of it is listed in comments. Of identities: who may
     become each, and what it can do that needs a reason. Nothing is stored.
 
-    Example: monitor adopt --repositories > config/expected/repositories.yaml
+    Example: monitor adopt --repositories > adopted.yaml
     """
     from monitor.errors import ConfigError
 
