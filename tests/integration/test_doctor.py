@@ -453,7 +453,7 @@ def test_the_role_in_postgresql_is_compared_with_what_is_needed(
 
 def test_a_key_that_is_open_to_others_or_gone_is_bad(tmp_path: Path) -> None:
     here = Here(tmp_path, github="example-org")
-    evidence, key = tmp_path / "var/evidence", tmp_path / "var/keys/evidence.pem"
+    evidence, key = here.folder / "var/evidence", here.folder / "var/keys/evidence.pem"
     evidence.mkdir(parents=True)
     key.parent.mkdir()
     (evidence / "checkpoint").write_text("as if\n")
