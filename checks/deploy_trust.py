@@ -21,7 +21,7 @@ from monitor.expected.models import BreakGlass, DeployIdentity, IdentityRules, P
 from monitor.facts.access import Access
 from monitor.facts.admitting import Accepted, alone, token
 from monitor.facts.askers import Declared, asker
-from monitor.facts.environment_strength import Forge
+from monitor.facts.environment_strength import Forge, unlooked
 from monitor.facts.identity import IdentityList
 from monitor.facts.issuers import name_of
 from monitor.facts.pipeline import at_large, one_each, unwatched
@@ -29,7 +29,7 @@ from monitor.facts.population import one_each as one_each_repository
 from monitor.facts.repository import Repository, RepositoryList
 from monitor.facts.subjects import Known
 from monitor.facts.trust import SubjectTemplate, TrustPath
-from monitor.facts.trust_judging import ALLOWED, ASIDE, DEAD, REFUSED, UNKNOWN, Fault, Way, account_of, plain
+from monitor.facts.trust_judging import ALLOWED, ASIDE, DEAD, REFUSED, UNKNOWN, Fault, Way, account_of, in_order, plain
 from monitor.model import Check, Expectation, Outcome, Result, Severity, Sweep, Unknown, cited
 
 ID = "deploy-trust"
@@ -155,12 +155,8 @@ class _Judgement:
             grants = dict.fromkeys(one.grant for way in doubtful for one in way.unsettled if one.grant)
             why = _some([_cited(way, way.told()) for way in doubtful])
             return self._told(Outcome.UNKNOWN, Severity.HIGH, why, ways, "; ".join(grants) or _PLAINLY)
-        live = sum(way.standing == ALLOWED for way in ways)
-        if not self.declared:
-            why = "nothing is wrong with its trust in itself; no deploy identity is declared that it could be compared with"
-            return self._told(Outcome.PASS, Severity.HIGH, why, ways)
-        why = f"all {live} ways to become it are declared" if live > 1 else "the only way to become it is declared"
-        return self._told(Outcome.PASS, Severity.HIGH, why if live else "nobody can become it", ways)
+        why = in_order(ways, compared=bool(self.declared)) + (unlooked(w.path for w in ways) if self.stranger else "")
+        return self._told(Outcome.PASS, Severity.HIGH, why, ways)
 
     def _dead(self, ways: list[Way]) -> Iterator[str]:
         tokens = [way for way in ways if way.path.kind == "token"]

@@ -52,6 +52,10 @@ def answers(accounts: tuple[str, ...]) -> Iterator[Named]:
                 started = _xml("GenerateServiceLastAccessedDetails", f"<JobId>{job}</JobId>")
                 yield "iam:GenerateServiceLastAccessedDetails", scope, asked, started
                 yield "iam:GetServiceLastAccessedDetails", scope, {"JobId": job}, _used(name, one["Arn"])
+        for user in identities.USERS.get(account, ()):
+            for kind in ("SSHPublicKeys", "ServiceSpecificCredentials"):
+                body = _xml(f"List{kind}", f"<{kind}/><IsTruncated>false</IsTruncated>")
+                yield f"iam:List{kind}", scope, {"UserName": user["UserName"]}, body
         yield "organizations:DescribeOrganization", scope, {}, _organization()
     yield from _ceilings(accounts)
 

@@ -206,3 +206,9 @@ def _any_name(pattern: str) -> bool:
     """Return whether a pattern of branches (or `tag:` of tags) says nothing of the name but how many parts it has."""
     name = pattern.removeprefix("tag:")
     return "*" in name and not name.strip("*?/")
+
+
+def unlooked(paths: Iterable[TrustPath]) -> str:
+    """Return what is said where ways of a document name an environment, which is as strong as its own protection."""
+    named = any(":environment:" in pattern for path in paths for test in path.tests for pattern in test.patterns)
+    return "; what protects its environment is not in the document" if named else ""

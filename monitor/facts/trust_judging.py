@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -102,3 +103,15 @@ def account_of(principal: str) -> str:
 def plain(text: str) -> str:
     """Return a text from outside on one line, cut short, with a mark for what cannot be shown."""
     return "".join(c if c.isprintable() else "\ufffd" for c in text[:LONGEST]) + ("…" if len(text) > LONGEST else "")
+
+
+def in_order(ways: Sequence[Way], *, compared: bool) -> str:
+    """Return what is said where no way is wrong; `compared`: they were, with what is declared."""
+    live = sum(way.standing == ALLOWED for way in ways)
+    if not compared:
+        return (
+            "nothing is wrong with its trust in itself; no deploy identity is declared that it could be compared with"
+        )
+    if not live:
+        return "nobody can become it"
+    return f"all {live} ways to become it are declared" if live > 1 else "the only way to become it is declared"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -18,15 +18,18 @@ from monitor.iam.wildcards import wild
 from monitor.model import Unknown
 
 
-def analyse(identities: Iterable[Identity], catalogues: Mapping[str, Catalogue]) -> tuple[Access, ...]:
+def analyse(
+    identities: Iterable[Identity], catalogues: Mapping[str, Catalogue], unlisted: Collection[str] = ()
+) -> tuple[Access, ...]:
     """Return one Access for each identity, in their order; of several with one name the last is taken.
 
+    `unlisted` are accounts of which not all identities are here: whoever trusts such an account may trust others too.
     `catalogues` are by provider. Where one is missing, it is made of the actions that the policies name.
     """
     found = {one.name: one for one in identities}
     known = {provider: _catalogue(provider, found.values(), catalogues) for provider in _providers(found.values())}
     held = {name: rights(one, known[one.provider]) for name, one in found.items()}
-    graph = Graph(held)
+    graph = Graph(held, unlisted)
     return tuple(_access(one, held[name], graph) for name, one in found.items())
 
 

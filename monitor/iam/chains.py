@@ -91,8 +91,13 @@ def _unread(path: TrustPath, behind: tuple[str, ...], target: str, graph: Graph)
     """Yield the way of an account as it is, with a note, where others than those behind it may go it for all that is known."""
     if path.kind != "account" or not behind:
         return
+    account = trusting.account_of(path.principal)
+    if account in graph.unlisted:
+        note = Unknown(f"not all identities of account {account} were read, and others may take it too")
+        yield msgspec.structs.replace(path, unclear=_once((*path.unclear, note)))
+        return
     known, tests = {*behind, target}, trusting.personal(path)
-    unread = [one for one in graph.unread(trusting.account_of(path.principal)) if one.name not in known]
+    unread = [one for one in graph.unread(account) if one.name not in known]
     names = [one.short for one in unread if trusting.admits(tests, one)]
     if names:
         note = Unknown(f"whether {', '.join(names[:3])}{' and others' if len(names) > 3 else ''} may is not known")

@@ -8,7 +8,7 @@ identities and of lists that they lead to, not with their product.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
@@ -75,9 +75,10 @@ def _bits(actions: tuple[str, ...], catalogue: Catalogue) -> int:
 class Graph:
     """Who leads to whom, among all identities of a scan."""
 
-    def __init__(self, rights: Mapping[str, Rights]) -> None:
-        """Make it of what each can do, by the identity's name."""
+    def __init__(self, rights: Mapping[str, Rights], unlisted: Collection[str] = ()) -> None:
+        """Make it of what each can do, by the identity's name. `unlisted`: accounts of which not all are here."""
         self._held = rights
+        self.unlisted = frozenset(unlisted)
         self._masks: dict[int, _Masks] = {}
         self._takers: dict[tuple[int, ...], frozenset[str]] = {}
         self._takers_of: dict[tuple[tuple[int, ...], str], tuple[str, ...]] = {}

@@ -10,11 +10,12 @@ import msgspec
 
 from monitor.facts.access import Access
 from monitor.facts.change import ChangeEvent
-from monitor.facts.identity import Identity
+from monitor.facts.identity import Identity, IdentityList
 from monitor.facts.remembered import Remembered
 from monitor.facts.usage import merged, used_by
 from monitor.iam.analysis import analyse
 from monitor.iam.catalogue import Catalogue
+from monitor.model import Unknown
 from monitor.sources.ports import Collected, Memory
 
 USAGE = "identity.usage"
@@ -41,7 +42,9 @@ def accesses(collected: Collected, memory: Memory, catalogues: Catalogues, at: d
     for identity in found:
         whole = _joined(identity, known.get(identity.subject(), {}), used.get(identity.name, {}), collected, at)
         joined.append(merged(identity, whole))
-    return list(analyse(joined, catalogues()))
+    lists = (fact for fact in collected.facts if isinstance(fact, IdentityList))
+    unlisted = {one.account for one in lists if isinstance(one.ids, Unknown)}
+    return list(analyse(joined, catalogues(), unlisted))
 
 
 def _joined(

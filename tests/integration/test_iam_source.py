@@ -726,3 +726,40 @@ def test_scopes_are_the_accounts_each_once_and_nothing_is_owed(live: Callable[..
     assert source.scopes() == {"aws.iam": (f"aws:{ACCOUNT}", f"aws:{TOOLING}")}
     assert source.due(Request(sweep="s", at=AT), Nothing()) is None
     assert source.recall((), ()) == []
+
+
+SSH, SPECIFIC = "ListSSHPublicKeys", "ListServiceSpecificCredentials"
+
+
+def answering_credentials(server: Server) -> None:
+    def ssh(sent: dict[str, str]) -> tuple[int, str]:
+        key = "<UserName>x</UserName><SSHPublicKeyId>APKAEXAMPLE</SSHPublicKeyId><Status>Active</Status>"
+        entry = f"<SSHPublicKeys><member>{key}<UploadDate>2025-07-01T08:00:00Z</UploadDate></member></SSHPublicKeys>"
+        return 200, f"<R><{SSH}Result>{entry}<IsTruncated>false</IsTruncated></{SSH}Result></R>"
+
+    server.gate.answers[SSH] = ssh
+    none = f"<R><{SPECIFIC}Result><ServiceSpecificCredentials/></{SPECIFIC}Result></R>"
+    server.gate.answers[SPECIFIC] = lambda sent: (200, none)
+
+
+def test_credentials_that_no_report_tells_of_are_asked_of_wanted_users(
+    live: Callable[..., Sweeps], server: Server
+) -> None:
+    answering_credentials(server)
+    found = by_name(live(wanted=lambda one: one.short == "robot-without-keys")())
+    credentials = found["robot-without-keys"].credentials
+    assert isinstance(credentials, tuple)
+    assert [(one.kind, one.id, one.active) for one in credentials] == [("ssh-key", "APKAEXAMPLE", True)]
+    assert {sent["UserName"] for sent in server.gate.calls(SSH)} == {"robot-without-keys"}
+
+
+def test_credentials_whose_list_may_not_be_read_are_not_taken_for_none(
+    live: Callable[..., Sweeps], server: Server
+) -> None:
+    answering_credentials(server)
+    server.gate.faults.append(Fault(SPECIFIC, 403, "AccessDenied"))
+    found = by_name(live(wanted=lambda one: one.short == "robot-without-keys")())
+    credentials = found["robot-without-keys"].credentials
+    assert isinstance(credentials, tuple)
+    (unread,) = [one for one in credentials if one.kind == "service-credential"]
+    assert SPECIFIC in unknown(unread.active).grant

@@ -1,6 +1,8 @@
 """The long-lived credentials of users: from the credential report, or key by key where that may not be read.
 
-Needs iam:GenerateCredentialReport, iam:GetCredentialReport; else iam:ListAccessKeys, iam:GetAccessKeyLastUsed.
+Needs iam:GenerateCredentialReport, iam:GetCredentialReport; else iam:ListAccessKeys, iam:GetAccessKeyLastUsed. What the report
+does not tell of, SSH keys and service-specific credentials, is asked of the users that the pipeline uses alone:
+iam:ListSSHPublicKeys, iam:ListServiceSpecificCredentials.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html
 """
 
@@ -12,7 +14,7 @@ from typing import Any
 import msgspec
 
 from monitor.decode.aws_iam_credentials import credential_report, listed, with_report
-from monitor.errors import Malformed, Unavailable
+from monitor.errors import Malformed, SourceError, Unavailable
 from monitor.facts.identity import Credential, Identity
 from monitor.model import EvidenceRef, Unknown
 from monitor.sources.aws.iam_asking import SOURCE, Questions, Reply
@@ -42,6 +44,26 @@ def told(
         else:
             return with_report(identities, rows, account, questions.at, report.evidence), []
     return with_report(identities, report.unknown(), account, questions.at, report.evidence), [report]
+
+
+def besides(user: Identity, account: str, questions: Questions) -> Identity:
+    """Return a user with the credentials that no report tells of; one whose list cannot be read may be active."""
+    if user.kind != "user" or not isinstance(user.credentials, tuple) or user.id == "root":
+        return user
+    found: list[Credential] = []
+    evidence = list(user.evidence)
+    for operation, kind in (("ListSSHPublicKeys", "ssh-key"), ("ListServiceSpecificCredentials", "service-credential")):
+        for page in questions.pages("iam", operation, account, UserName=user.short):
+            evidence += page.evidence
+            try:
+                if page.error is not None:
+                    raise page.error
+                found += listed(page.answer, {})
+            except SourceError:
+                unread = page.unknown()
+                found.append(Credential(kind=kind, id=kind, active=unread, created_at=unread, used_at=unread))
+    credentials = tuple(dict.fromkeys((*user.credentials, *found)))
+    return msgspec.structs.replace(user, credentials=credentials, evidence=tuple(dict.fromkeys(evidence)))
 
 
 def _report(account: str, questions: Questions, sleep: Callable[[float], None]) -> Reply:

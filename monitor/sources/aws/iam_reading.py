@@ -77,6 +77,7 @@ class Reader:
             for one in found
         )
         found, refused = iam_credentials.told(found, account, questions, self._sleep)
+        found = tuple(iam_credentials.besides(one, account, questions) if self._wanted(one) else one for one in found)
         used = iam_usage.read([one for one in found if self._wanted(one)], account, questions, self._sleep)
         found = tuple(_used(one, used.get(one.name)) for one in found)
         return tuple(sorted(found, key=lambda one: (one.kind, one.name, one.id))), [*providers.failed, *refused]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.facts.identity import Identity
 from monitor.facts.trust import ClaimTest, TrustPath
+from monitor.iam.analysis import analyse
 from monitor.iam.chains import DEPTH, MOST
 from monitor.model import Unknown
 from tests.unit.iam.made import (
@@ -20,6 +21,7 @@ from tests.unit.iam.made import (
     by_account,
     by_identity,
     by_token,
+    catalogues,
     deny,
     equals,
     identity,
@@ -176,3 +178,15 @@ def test_another_way_in_never_takes_an_origin_away(ways: list[list[TrustPath]], 
     narrow: Any = origins(False)
     assert {one for one in narrow if one[0] == "token"} <= origins(True)
     assert ACCOUNT in _NAMES[0]
+
+
+def test_an_account_that_was_not_read_to_its_end_may_have_others_who_take_it() -> None:
+    target = role("deploy", trust=(by_account(),))
+    taker = role("ci", allow("sts:AssumeRole"), trust=(by_token(),))
+    whole = analyse((target, taker), catalogues())[0].paths
+    part = analyse((target, taker), catalogues(), {ACCOUNT})[0].paths
+    assert isinstance(whole, tuple)
+    assert isinstance(part, tuple)
+    assert [path.kind for path in whole] == ["token"]
+    (further,) = [path for path in part if path.kind == "account"]
+    assert "not all identities" in further.unclear[0].reason
