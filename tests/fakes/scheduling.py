@@ -103,7 +103,7 @@ class FakeSource:
 def _judge(name: str) -> Callable[..., Iterator[Result]]:
     def evaluate(facts: Any, expect: Any, sweep: Sweep) -> Iterator[Result]:
         for _ in facts:
-            bad = name == "setting-holds" and sweep.at.day % 5 == 0
+            bad = name == "setting-holds" and sweep.planned_for.day % 5 == 0
             outcome = Outcome.FAIL if bad else Outcome.PASS
             yield Result(check=name, subject="fake:1", outcome=outcome, reason="it was so", scope="fake:1")
 
@@ -111,7 +111,7 @@ def _judge(name: str) -> Callable[..., Iterator[Result]]:
 
 
 def check(name: str, *facts: type) -> Check:
-    """Return a check that yields one result a fact; `setting-holds` fails on each fifth day of a month."""
+    """Return a check that yields one result a fact; `setting-holds` fails for the slots of each fifth day of a month."""
     return Check(
         id=name,
         title=name,
