@@ -37,7 +37,7 @@ DECLARE
 BEGIN
   -- Append-only: what a sweep has recorded.
   FOREACH name IN ARRAY ARRAY[
-    'sweep', 'scope_coverage', 'finding_sighting', 'token_exchange', 'remembered', 'retained_part'
+    'sweep', 'scope_coverage', 'finding_sighting', 'token_exchange', 'remembered', 'retained_part', 'acknowledgement'
   ] LOOP
     IF to_regclass('public.' || name) IS NOT NULL THEN
       EXECUTE format('REVOKE ALL ON %I FROM monitor_run', name);

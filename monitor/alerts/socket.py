@@ -166,11 +166,14 @@ class Listener:
         self._client = SocketModeClient(app_token=app_token, logger=quiet, web_client=web, concurrency=2)
         self._client.socket_mode_request_listeners.append(self._received)
         self._stopped = threading.Event()
+        self.connected = False
+        """Whether the first connection came about; the client mends later ones by itself."""
 
     def start(self) -> None:
         """Connect. What goes wrong is told, not raised: buttons are optional, alerts are not."""
         try:
             self._client.connect()
+            self.connected = True
         except Exception as fault:  # noqa: BLE001  # Whatever the library raises.
             self._told(f"Slack's buttons do not work: {type(fault).__name__}; check the app-level token (xapp-…)")
 

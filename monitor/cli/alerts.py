@@ -12,7 +12,7 @@ import typer
 
 from monitor.cli import exits
 from monitor.cli.options import ConfigDir, OutputFormat, configuration
-from monitor.cli.show import Format, clean, moment, print_json, safe, say
+from monitor.cli.show import Format, clean, complain, moment, print_json, safe, say
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -161,6 +161,40 @@ def deliver(config: ConfigDir = Path("config"), output: OutputFormat = Format.TA
         for name in counts.busy:
             say(f"  {safe(name)} is slow, and goes on")
     raise typer.Exit(exits.FINDINGS if counts.errors or counts.failed else exits.CLEAN)
+
+
+@app.command("listen")
+def listen(config: ConfigDir = Path("config")) -> None:
+    """Answer the buttons of Slack's messages until SIGTERM or Ctrl-C: for a machine without the scheduler, which does it too.
+
+    Example: monitor alerts listen
+    """
+    import signal
+    import threading
+
+    from monitor.cli.clock import now
+    from monitor.cli.compose_alerts import alert_settings, listening
+    from monitor.errors import ConfigError
+    from monitor.store.store import Store
+
+    loaded = configuration(config)
+    alert_settings(loaded)
+    stop = threading.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda number, frame: stop.set())
+    with (
+        Store.open(loaded.settings.database) as store,
+        listening(loaded, store, now, time.sleep, complain) as listener,
+    ):
+        if listener is None:
+            raise ConfigError(
+                "Slack's buttons are not set up",
+                todo="name the file of the app's token (xapp-…) in alerts.slack.app_token_file",
+            )
+        if not listener.connected:
+            raise typer.Exit(exits.EVIDENCE)
+        complain("listening to Slack's buttons")
+        stop.wait()
 
 
 def _targets(settings: AlertSettings, sink: str | None, target: str | None) -> list[Target]:

@@ -14,6 +14,8 @@ from monitor.errors import ConfigError
 if TYPE_CHECKING:
     from monitor.alerts.deliver import Deliverer
     from monitor.alerts.port import Sink
+    from monitor.alerts.slack import SlackSink
+    from monitor.alerts.socket import Listener
     from monitor.model import Check
     from monitor.settings import Config
     from monitor.settings.alerts import AlertSettings
@@ -105,6 +107,42 @@ def delivering(
         yield deliverer
 
 
+@contextmanager
+def listening(
+    config: Config,
+    store: Store,
+    clock: Callable[[], datetime],
+    sleep: Callable[[float], None],
+    told: Callable[[str], None],
+) -> Iterator[Listener | None]:
+    """Answer the buttons of Slack's messages until the end; yields None where no buttons are set up.
+
+    Raises ConfigError for a secret that cannot be read. What goes wrong later is told, for buttons are optional.
+    """
+    slack = config.settings.alerts.slack if config.settings.alerts else None
+    if slack is None or slack.app_token_file is None:
+        yield None
+        return
+    from monitor.alerts.socket import Buttons, Listener
+    from monitor.sweep import registry
+    from monitor.sweep.pressing import PressedFindings
+
+    alerts = alerting(config, registry.discover())
+    if alerts is None:
+        raise AssertionError("the settings have alerts")
+    buttons = Buttons(
+        _slack(config, slack, clock, sleep),
+        PressedFindings(store, alerts.view),
+        clock=clock,
+        edit=slack.edit_waivers or "",
+        max_days=config.settings.findings.waiver_max_days,
+        told=told,
+    )
+    token = secret(slack.app_token_file, "alerts.slack.app_token_file")
+    with Listener(token, slack.base_url.rstrip("/") + "/", buttons, told=told) as listener:
+        yield listener
+
+
 def secret(file: Path, key: str) -> str:
     """Return what a secret's file holds, without blanks around it. Raises ConfigError, which never repeats it."""
     todo = f"put the secret there, readable for this user alone, or name another file in {key}"
@@ -120,7 +158,7 @@ def secret(file: Path, key: str) -> str:
     return text
 
 
-def _slack(config: Config, slack: Any, clock: Callable[[], datetime], sleep: Callable[[float], None]) -> Sink:
+def _slack(config: Config, slack: Any, clock: Callable[[], datetime], sleep: Callable[[float], None]) -> SlackSink:
     from monitor.alerts.slack import SlackSink
 
     known = config.controls.controls if config.controls else ()

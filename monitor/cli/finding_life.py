@@ -9,6 +9,7 @@ from monitor.cli.show import clean, coloured, moment, safe, say, table
 
 if TYPE_CHECKING:
     from monitor.expected.waivers import Waiver
+    from monitor.store.acknowledging import Acknowledgement
     from monitor.store.views import Sighting
 
 _SHOWN = 20
@@ -27,6 +28,13 @@ def print_waiver(name: str, waiver: Waiver | None) -> None:
     most = f", up to severity {waiver.severity_at_most.value}" if waiver.severity_at_most else ""
     reach = f"{', '.join(waiver.checks)} on {waiver.kind} {', '.join(waiver.patterns)}"
     say(f"            covers {safe(reach, 600)}{most}")
+
+
+def print_acknowledgements(taken: Sequence[Acknowledgement]) -> None:
+    """Print who has taken a finding up."""
+    for one in taken:
+        since = ", before it was reopened" if one.reopened_since else ""
+        say(f"Taken up    by {safe(one.who, 80)}, {moment(one.at)}{since}")
 
 
 def print_life(sightings: Sequence[Sighting]) -> None:

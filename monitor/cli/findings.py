@@ -123,11 +123,12 @@ def show_one(
 
     Example: monitor findings show F-4K2
     """
-    from monitor.cli.finding_life import print_life, print_waiver
+    from monitor.cli.finding_life import print_acknowledgements, print_life, print_waiver
     from monitor.errors import ConfigError
     from monitor.evidence.objects import ObjectStore
     from monitor.evidence.reader import LogReader
     from monitor.evidence.record import decode_result
+    from monitor.store.acknowledging import Acknowledgements
     from monitor.store.store import Store
 
     loaded = configuration(config)
@@ -136,16 +137,26 @@ def show_one(
         if found is None:
             raise ConfigError(f"no finding is called {finding!r}", todo="list them with: monitor findings list --all")
         sightings = store.sightings(found.id)
+        taken = Acknowledgements(store).of(found.id)
     folder = loaded.settings.evidence.folder
     result = decode_result(LogReader.open(folder).read(found.result_index), ObjectStore(folder).read).result
     if output is Format.JSON:
         waiver = loaded.waivers.get(found.waiver) if found.waiver else None
         whole = waiver.model_dump(mode="json", by_alias=True) if waiver else None
-        print_json({"finding": _plain(found), "result": result, "sightings": sightings, "waiver": whole})
+        print_json(
+            {
+                "finding": _plain(found),
+                "result": result,
+                "sightings": sightings,
+                "waiver": whole,
+                "acknowledgements": taken,
+            }
+        )
         return
     _story(found, result, len(sightings))
     if found.waiver:
         print_waiver(found.waiver, loaded.waivers.get(found.waiver))
+    print_acknowledgements(taken)
     print_life(sightings)
 
 

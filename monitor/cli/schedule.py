@@ -54,7 +54,7 @@ def schedule(
         return
     from monitor.cli import compose
     from monitor.cli.clock import now
-    from monitor.cli.telling import deliver, keeps_delivering, teller
+    from monitor.cli.telling import deliver, keeps_delivering, listens, teller
     from monitor.schedule.runner import Runner
     from monitor.store.slots import Slots
 
@@ -71,7 +71,7 @@ def schedule(
                 ran = runner.run_owed()
                 deliver(loaded, store, log)
                 raise typer.Exit(_code(ran, outcomes))
-            with keeps_delivering(loaded, store, log):
+            with keeps_delivering(loaded, store, log), listens(loaded, store, log):
                 _serve(runner, store, loaded, tools, stop, now)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from monitor.cli.clock import now
@@ -69,6 +69,24 @@ def keeps_delivering(config: Config, store: Store, say: Callable[[str], None]) -
     finally:
         ended.set()
         thread.join(timeout=60)
+
+
+@contextmanager
+def listens(config: Config, store: Store, say: Callable[[str], None]) -> Iterator[None]:
+    """Answer the buttons of Slack's messages until the end; buttons are optional, so what stands in the way is only said."""
+    if config.settings.alerts is None:
+        yield
+        return
+    from monitor.cli.compose_alerts import listening
+
+    with ExitStack() as stack:
+        try:
+            listener = stack.enter_context(listening(config, store, now, time.sleep, say))
+            if listener is not None and listener.connected:
+                say("Slack's buttons are listened to")
+        except MonitorError as refused:
+            say(f"Slack's buttons do not work: {refused.diagnostics()}")
+        yield
 
 
 def teller(config: Config, store: Store, say: Callable[[str], None]) -> Callable[[Note], None]:

@@ -104,6 +104,16 @@ def collect(runner: Runner, store: Store, now: datetime) -> str:
                 ],
             ),
             Family(
+                "monitor_sweep_api_points",
+                "gauge",
+                "What the last sweep of the schedule took of the provider's allowance, in its points.",
+                [
+                    ({"schedule": name, "provider": provider}, count)
+                    for name, coverage in sorted(read.items())
+                    for provider, count in sorted(requests(coverage, ("points",)).items())
+                ],
+            ),
+            Family(
                 "monitor_unknown", "gauge", "Open findings that nobody could look at.", _by("check", counted.unknowns)
             ),
             Family(
@@ -129,11 +139,11 @@ def collect(runner: Runner, store: Store, now: datetime) -> str:
     )
 
 
-def requests(coverage: Iterable[ScopeCoverage]) -> dict[str, int]:
-    """Return how many requests the sources have counted, by provider."""
+def requests(coverage: Iterable[ScopeCoverage], names: Sequence[str] = _REQUESTS) -> dict[str, int]:
+    """Return how many requests, or what else goes by the names, the sources have counted, by provider."""
     found: Counter[str] = Counter()
     for one in coverage:
-        for name in _REQUESTS:
+        for name in names:
             found[one.scope.partition(":")[0]] += one.counts.get(name, 0)
     return {provider: count for provider, count in found.items() if count}
 

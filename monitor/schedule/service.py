@@ -39,6 +39,22 @@ class Job(msgspec.Struct, frozen=True):
     run: Callable[[], object]
 
 
+class _Clock(BackgroundScheduler):  # type: ignore[misc]
+    """The clock of APScheduler, which can end while it ticks: its own end lets a tick that is under way raise."""
+
+    _ended = False
+
+    def end(self) -> None:
+        """Let the tick that is under way come to its end, and no other begin; wait for the jobs that run."""
+        with self._jobstores_lock:
+            self._ended = True
+        self.shutdown(wait=True)
+
+    def _process_jobs(self) -> float | None:
+        with self._jobstores_lock:
+            return None if self._ended else super()._process_jobs()
+
+
 class Service:
     """Runs a runner's schedules until it is told to stop.
 
@@ -70,7 +86,7 @@ class Service:
         logging.getLogger("apscheduler").setLevel(logging.ERROR)  # That a look is skipped during a sweep is no news.
         pools = {"default": ThreadPoolExecutor(1), "watch": ThreadPoolExecutor(1)}
         pools |= {job.name: ThreadPoolExecutor(1) for job in self._jobs}
-        scheduler = BackgroundScheduler(
+        scheduler = _Clock(
             timezone=UTC,
             jobstores={"default": MemoryJobStore()},
             executors=pools,
@@ -87,7 +103,7 @@ class Service:
         try:
             stop.wait()
         finally:
-            scheduler.shutdown(wait=True)
+            scheduler.end()
 
     def tick(self) -> None:
         """Work off what is owed. What prevents it is said, once until it changes; the next tick tries again."""

@@ -47,6 +47,14 @@ def _webhook(text: str) -> str:
     return text
 
 
+def _edit(text: str) -> str:
+    if not re.fullmatch(r"https?://[!-~]{3,2000}", text, re.ASCII):
+        raise ValueError(
+            f"{shown(text)} is no address; write https://host/organisation/repository/edit/main/config/waivers.yaml"
+        )
+    return text
+
+
 class SlackSettings(Section):
     """How Slack is reached. The app's manifest, with what it needs, is in config/access/."""
 
@@ -63,6 +71,10 @@ class SlackSettings(Section):
     )
     users: dict[Text, SlackPerson] = Field(
         default={}, description="Slack ids by actor, owner or e-mail address, as maria@example.com: U0123456789"
+    )
+    edit_waivers: Annotated[str, AfterValidator(_edit)] | None = Field(
+        default=None,
+        description="Where config/waivers.yaml is edited, for the button that asks for a waiver; `{entry}` stands for the entry",
     )
     look_up: bool = Field(
         default=False, description="Whether e-mail addresses are looked up in Slack (scope users:read.email)"

@@ -18,7 +18,7 @@ from monitor.model import ChangeClass, CoverageStatus, Outcome, Severity
 from monitor.store.reconcile import FindingState, Step
 from monitor.store.words import MessageState, SlotState
 
-HEAD = "0003"
+HEAD = "0004"
 """The migration these tables belong to. A test keeps it equal to the newest: asking Alembic costs half a second."""
 
 # Names that a migration can rely on: https://alembic.sqlalchemy.org/en/latest/naming.html
@@ -258,6 +258,17 @@ class FindingSightingRow(SQLModel, table=True):
     result_index: int = Field(sa_type=BigInteger)
     outcome: Outcome = Field(sa_type=_words(Outcome, "outcome"))
     step: Step = Field(sa_type=_words(Step, "step"))
+
+
+class AcknowledgementRow(SQLModel, table=True):
+    """One person (as `slack:U0123456789`) who has taken a finding up, since the sweep that last opened or reopened it."""
+
+    __tablename__ = "acknowledgement"
+
+    finding_id: str = Field(primary_key=True, foreign_key="finding.id")
+    who: str = Field(primary_key=True)
+    sweep_id: str = Field(primary_key=True, foreign_key="sweep.id")
+    at: datetime
 
 
 METADATA = SQLModel.metadata

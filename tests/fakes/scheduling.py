@@ -22,7 +22,10 @@ from typing import Any
 
 import msgspec
 
-from monitor.alerts.notes import Note
+from monitor.alerts.deliver import Deliverer
+from monitor.alerts.notes import Message, Note, Target
+from monitor.alerts.port import Delivered, Thread
+from monitor.alerts.rules import AlertRules, Route
 from monitor.errors import LedgerError, MonitorError
 from monitor.evidence.keys import signing_key
 from monitor.evidence.log import EvidenceLog
@@ -31,9 +34,11 @@ from monitor.schedule.runner import Runner
 from monitor.schedule.slots import Schedule
 from monitor.schedule.tools import Tools
 from monitor.sources.ports import Collected, Memory, Progress, Request
+from monitor.store.messages import Messages
 from monitor.store.slots import Slots
 from monitor.store.store import Store
 from monitor.store.words import SlotState
+from monitor.sweep.alerting import Alerting, StoreOutbox
 from monitor.sweep.run import Ports
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -124,6 +129,33 @@ def check(name: str, *facts: type) -> Check:
 
 
 CHECKS = (check("log-holds", Entry), check("setting-holds", Setting))
+ALERTS = Alerting(rules=AlertRules(routes=(Route(to=(Target("file", "told"),)),), summary_at=None), checks=CHECKS)
+
+
+class FileSink:
+    """Tells by a line in a file. Whoever tells may die when a line is written and nobody knows of it: `after` is called then."""
+
+    name = "file"
+
+    def __init__(self, path: Path, after: Callable[[], None] = lambda: None) -> None:
+        self.path = path
+        self.after = after
+
+    def deliver(self, message: Message, thread: Thread | None) -> Delivered:
+        line = {"id": message.id, "kind": message.kind.value, "finding": message.finding_id}
+        with self.path.open("a") as told:
+            told.write(json.dumps(line) + "\n")
+        self.after()
+        return Delivered(message.id, thread.reference if thread else message.id)
+
+    def find(self, message: Message, thread: Thread | None) -> Delivered | None:
+        found = any(line["id"] == message.id for line in told(self.path))
+        return Delivered(message.id, thread.reference if thread else message.id) if found else None
+
+
+def told(path: Path) -> list[dict[str, str]]:
+    """Return what a file sink has told, in order."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 class World:
@@ -141,6 +173,7 @@ class World:
         self.settings_source = FakeSource("fake.settings", events=False)
         self.store = Store.open(url)
         self.recording: Any = self.store
+        self.planner: Callable[[datetime], Any] | None = None
         self.slots = Slots(self.store)
         self._instances: list[Slots] = []
 
@@ -169,6 +202,7 @@ class World:
                 config_sha256="c" * 64,
                 code_sha256="d" * 64,
                 catalogues=dict,
+                planner=self.planner,
             )
 
     def runner(
@@ -210,7 +244,7 @@ class FileClock:
         new.rename(self.path)
 
 
-POINTS = ("claimed", "begun", "sealed", "recorded", "declared")
+POINTS = ("claimed", "begun", "sealed", "recorded", "declared", "told", "told")
 
 
 def _die() -> None:
@@ -267,7 +301,15 @@ def work(folder: Path, url: str, number: int, seed: int) -> None:
         if point == "begun" and remaining[0] == 0:
             _die()
 
+    def after() -> None:
+        remaining[0] -= 1
+        if point == "told" and remaining[0] <= 0:
+            _die()
+
     world.log_source.meanwhile = begun
+    world.planner = ALERTS.planner
+    if point == "told":
+        remaining[0] = chance.randint(1, 2)
     runner = world.runner(
         owner=f"worker-{number}-{os.getpid()}",
         slots=slots,
@@ -275,9 +317,11 @@ def work(folder: Path, url: str, number: int, seed: int) -> None:
         sleep=lambda seconds: time.sleep(0.01),
         say=lambda line: None,
     )
+    deliverer = Deliverer(StoreOutbox(world.store), [FileSink(folder / "told", after)], clock, patience=10.0)
     while not (folder / "over").exists():
         try:
             runner.run_owed()
+            deliverer.run_once(clock())
         except MonitorError as error:
             with (folder / "errors").open("a") as said:
                 said.write(f"{type(error).__name__}: {error.what}\n")
@@ -389,7 +433,7 @@ def supervise(folder: Path, url: str, days: int, workers: int, seed: int) -> dic
 
 
 def _done(url: str, end: datetime) -> bool:
-    """Return whether every slot up to the end has been worked off."""
+    """Return whether every slot up to the end has been worked off, and everybody told."""
     from monitor.schedule.slots import Ledger, owed
 
     try:
@@ -400,9 +444,9 @@ def _done(url: str, end: datetime) -> bool:
                 rows = {slot.planned_for: slot for slot in slots.unsettled(one.name, settled)}
                 if any(True for _ in owed(one, Ledger(settled=settled, rows=rows), end)):
                     return False
+            return not Messages(store).waiting()
     except LedgerError:
         return False
-    return True
 
 
 def main() -> None:

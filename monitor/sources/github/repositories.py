@@ -59,7 +59,7 @@ def read(
         access = forge.access()
     except SourceError as failed:
         return _nothing(organisation, at, failed)
-    nodes, failures, taken = _nodes(forge, organisation, access, at, progress)
+    nodes, failures, taken, points = _nodes(forge, organisation, access, at, progress)
     if not nodes and failures:
         return _nothing(organisation, at, failures[0])
     with ThreadPoolExecutor(max_workers=workers, thread_name_prefix="github") as pool:
@@ -74,7 +74,7 @@ def read(
         status=status_of(failures) if failures else CoverageStatus.PARTIAL if hidden else CoverageStatus.COMPLETE,
         reason=failures[0].what if failures else hidden.reason if hidden else "",
         grant=failures[0].todo if failures else hidden.grant if hidden else "",
-        counts={"repositories": len(repositories), "requests": forge.requests},
+        counts={"repositories": len(repositories), "requests": forge.requests, "points": points},
     )
     edited = {f"ruleset:{ref.id}": (ref, name) for ref, name in reading.owners.values()}
     return Settings(
@@ -84,9 +84,9 @@ def read(
 
 def _nodes(
     forge: GitHub, organisation: str, access: Access, at: datetime, progress: Progress
-) -> tuple[list[RepositoryNode], list[SourceError], datetime]:
-    """Return all repositories that the pages hold, what went wrong, and when the last page was read (UTC)."""
-    scope, cursor, taken = f"github:{organisation}", None, at
+) -> tuple[list[RepositoryNode], list[SourceError], datetime, int]:
+    """Return all repositories that the pages hold, what went wrong, when the last page was read (UTC), and its cost in points."""
+    scope, cursor, taken, points = f"github:{organisation}", None, at, 0
     nodes: dict[int, RepositoryNode] = {}
     failures: list[SourceError] = []
     while True:
@@ -100,13 +100,14 @@ def _nodes(
         except SourceError as failed:
             failures.append(failed)
             break
+        points += page.cost or 0
         failures += [Malformed(f"a repository of {organisation} cannot be read: {why}") for why in page.lost]
         nodes.update((node.repository.id, _seen_by(node, access)) for node in page.nodes)
         progress(_STEP.format(organisation), len(nodes), page.total or 0)
         if page.cursor is None or page.cursor == cursor:
             break
         cursor = page.cursor
-    return list(nodes.values()), failures, taken
+    return list(nodes.values()), failures, taken, points
 
 
 def _seen_by(node: RepositoryNode, access: Access) -> RepositoryNode:

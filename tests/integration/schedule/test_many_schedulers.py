@@ -22,7 +22,7 @@ from monitor.store.slots import Slots
 from monitor.store.store import Store
 from monitor.store.words import SlotState
 from tests.fakes.installation import ROOT, environment
-from tests.fakes.scheduling import SCHEDULES, START
+from tests.fakes.scheduling import SCHEDULES, START, told
 
 SOAK = bool(os.environ.get("SOAK"))
 
@@ -73,7 +73,26 @@ def each_slot_was_done_once(folder: Path, url: str, days: int) -> Counter[int]:
     levels = verify(folder / "evidence", ((folder / "evidence/log.vkey").read_text().strip(),))
     assert [(level.name, level.problems) for level in levels if level.outcome is not Outcome.PASS] == []
     assert [finding.subject for finding in findings] == ["fake:1"]
+    each_move_was_told_once(folder)
     return Counter(slot.attempt for slot in rows.values())
+
+
+def each_move_was_told_once(folder: Path) -> None:
+    """Require that each opening, reopening and resolution in the log was told, in order, and none twice."""
+    moves: list[str] = []
+    for manifest in history(folder / "evidence"):
+        for result, _, _ in manifest.results():
+            if result.check != "setting-holds":
+                continue
+            is_open = bool(moves) and moves[-1] != "resolved"
+            if result.outcome is Outcome.FAIL and not is_open:
+                moves.append("reopened" if moves else "opened")
+            elif result.outcome is Outcome.PASS and is_open:
+                moves.append("resolved")
+    said = told(folder / "told")
+    assert [one["kind"] for one in said] == moves
+    assert len({one["id"] for one in said}) == len(said)
+    assert len(moves) > 1
 
 
 @pytest.mark.parametrize("seed", [7])

@@ -41,7 +41,7 @@ from tests.integration.store.material import (
 
 Row = dict[str, Any]
 REPOSITORY = Path(__file__).parents[3]
-NEW_TABLES = {"remembered", "slot", "outbox", "thread"}
+NEW_TABLES = {"acknowledgement", "remembered", "slot", "outbox", "thread"}
 """Tables that the first schema lacks."""
 NEW_COLUMNS = {"waiver": "", "owner": "", "unknown_since": None}
 """Columns of findings that the first schema lacks, and what stands in them after an upgrade."""
