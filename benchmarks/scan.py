@@ -54,7 +54,7 @@ def floor(folder: Path) -> int:
 
 def tasks(folder: Path, out: Path, shares: int, hashes: bool) -> list:
     from monitor.sources.aws.scan import Task
-    from monitor.sources.aws.trail_logs import groups
+    from monitor.sources.scanned import groups
     from monitor.sources.objects import Location, ObjectInfo
 
     todo = []

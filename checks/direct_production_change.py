@@ -121,10 +121,10 @@ def _session(session: ChangeSession, proof: Proof | None, expect: Expect) -> Res
 
 def _logs(expect: Expect, sweep: Sweep, written: Counter[str]) -> Iterator[Result]:
     """Yield for each scope of production whether its log was read whole, so that what was not seen did not happen."""
-    accounts = expect.production.accounts()
+    accounts = expect.production.identity_scopes()
     told = [read for read in sweep.coverage if read.source.endswith(LOGS)]
     regions = {read.scope for read in told if any(read.scope.startswith(f"{account}:") for account in accounts)}
-    for scope in sorted(regions | set(expect.production.scopes())):
+    for scope in sorted(regions | set(expect.production.log_scopes())):
         # What is told of a whole account or provider holds for each of its scopes.
         reads = [read for read in told if f"{scope}:".startswith(f"{read.scope}:")]
         yield _log(scope, reads, sweep, written[":".join(scope.split(":")[:2])])

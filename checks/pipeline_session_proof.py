@@ -75,7 +75,9 @@ def _by_form(session: ChangeSession, proof: SessionProof) -> tuple[Outcome, str,
 
 def _not_seen(session: ChangeSession, said: str) -> tuple[Outcome, str, str]:
     if session.chain_end is None:
-        return Outcome.FAIL, f"{said}: they are long-lived keys", ""
+        keyless = not session.actor.access_key
+        own = "the identity's own, as of what it is attached to" if keyless else "long-lived keys"
+        return Outcome.FAIL, f"{said}: they are {own}", ""
     if session.exchange_visible and not session.chain:
         return Outcome.FAIL, f"{said}, and the log of that time was read whole", ""
     return Outcome.UNKNOWN, session.chain_end.reason, session.chain_end.grant

@@ -52,7 +52,7 @@ def evaluate(
     seen = set()
     checks = registry.discover()
     if kind in documents.KINDS:
-        verdicts = documents.judge_cloudtrail(found, checks, state)
+        verdicts = documents.judge_events(found, documents.KINDS[kind], checks, state)
     elif kind in documents_identities.KINDS:
         verdicts = documents_identities.judge(kind, found, checks, state, catalogues())
     else:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import datetime
-from enum import StrEnum
 
 import msgspec
 
@@ -16,6 +15,7 @@ from monitor.decode import aws_catalogue as names
 from monitor.decode.cloudtrail_identity import Holder, Holders, moment
 from monitor.decode.cloudtrail_targets import targets
 from monitor.decode.cloudtrail_wire import ABSENT, Wide, wide
+from monitor.decode.record_kind import Kind
 from monitor.errors import Malformed
 from monitor.facts.change import Actor, ChangeEvent
 from monitor.model import EvidenceRef
@@ -23,31 +23,6 @@ from monitor.model import EvidenceRef
 PROVIDER = "aws"
 _any = msgspec.json.Decoder().decode
 _ERRORS = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
-
-
-class Kind(StrEnum):
-    """What a record is. Only `write` is judged; `service` passes; the rest are not changes."""
-
-    READ = "read"
-    CREDENTIALS = "credentials"
-    DATA = "data"
-    TELEMETRY = "telemetry"
-    DRY_RUN = "dry-run"
-    ATTEMPT = "attempt"
-    SERVICE = "service"
-    WRITE = "write"
-
-
-WHY = {
-    Kind.READ: "read-only call",
-    Kind.CREDENTIALS: "sign-in or issuing of credentials",
-    Kind.DATA: "data-plane call",
-    Kind.TELEMETRY: "telemetry that an agent reports of its own instance",
-    Kind.DRY_RUN: "dry run",
-    Kind.ATTEMPT: "failed: an attempt, not a change",
-    Kind.SERVICE: "the provider's own service acted",
-    Kind.WRITE: "write",
-}
 
 
 class Record(msgspec.Struct, gc=False):

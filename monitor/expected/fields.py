@@ -151,11 +151,12 @@ PrincipalPattern = Annotated[
     _spelled(patterns.principal_mistake),
     _pattern(
         r"^(arn:(aws|aws-cn|aws-us-gov):(iam|sts)::[0-9]{12}:((role|user|assumed-role|federated-user)/[!-~]+|root)"
-        r"|[a-z0-9*?-]+@[a-z0-9-]+\.iam\.gserviceaccount\.com)$",
+        r"|[a-z0-9*?-]+@([a-z0-9-]+\.iam|developer|cloudbuild|appspot)\.gserviceaccount\.com"
+        r"|(user|principal|system):[!-~]+)$",
         "arn:aws:iam::111122223333:role/payments-deploy",
     ),
 ]
-"""An anchored pattern of role, user or session ARNs, or of the e-mails of service accounts."""
+"""An anchored pattern of role, user or session ARNs, of the e-mails of service accounts, or of members that call."""
 SubjectPattern = Annotated[
     str, _spelled(patterns.subject_mistake), Field(json_schema_extra={"minLength": 1, "maxLength": patterns.LONGEST})
 ]

@@ -111,6 +111,20 @@ _ACCOUNT = re.compile(r"[0-9]{12}")
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 # https://docs.cloud.google.com/iam/docs/service-account-types
 _SERVICE_ACCOUNT = re.compile(r"[a-z0-9*?][a-z0-9*?-]*@([a-z][a-z0-9-]{4,28}[a-z0-9])\.iam\.gserviceaccount\.com")
+# Accounts that a project has from the start, and which its own people act through:
+# https://docs.cloud.google.com/iam/docs/service-account-types#default
+_OWN_ACCOUNT = re.compile(
+    r"(?:[0-9]{1,20}-compute@developer|[0-9]{1,20}@cloudbuild|[a-z][a-z0-9-]{4,28}[a-z0-9]@appspot)\.gserviceaccount\.com"
+)
+_MEMBERS = (
+    re.compile(r"user:[A-Za-z0-9._%+*?-]{1,64}@[a-z0-9-]+(?:\.[a-z0-9-]+)+"),
+    re.compile(r"system:serviceaccount:[a-z0-9-]{1,63}:[a-z0-9.*?-]{1,253}"),
+    # https://docs.cloud.google.com/iam/docs/principal-identifiers
+    re.compile(
+        r"principal://iam\.googleapis\.com/projects/[0-9]{1,20}/locations/global/workloadIdentityPools/[a-z0-9-]{4,32}"
+        r"/subject/[!-~]{1,512}"
+    ),
+)
 _SERVICE = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)*")
 _EVENT_NAME = re.compile(r"[A-Za-z0-9_.*?-]+")
 _WILD = frozenset("*?")
@@ -148,8 +162,10 @@ def project_mistake(text: str) -> str:
 def principal_mistake(text: str) -> str:
     """Return what is wrong with a pattern of principals and what would be right; empty when nothing is."""
     right = "as arn:aws:iam::111122223333:role/NAME"
+    if text.startswith(("user:", "principal:", "principalSet:", "system:")):
+        return _member_mistake(text)
     if "@" in text and not text.startswith("arn:"):
-        if project_of(text):
+        if project_of(text) or _OWN_ACCOUNT.fullmatch(text):
             return ""
         return "is not the e-mail of a service account; write it as deploy@example-prod.iam.gserviceaccount.com"
     if len(text) > LONGEST:
@@ -179,6 +195,19 @@ def principal_mistake(text: str) -> str:
         f"has the account '{account}', which {wrong}"
         if wrong
         else _resource_mistake(partition, service, account, resource)
+    )
+
+
+def _member_mistake(text: str) -> str:
+    if len(text) > LONGEST or sum(map(text.count, _WILD)) > MOST_WILDCARDS:
+        return (
+            f"is longer than {LONGEST} characters or has more than {MOST_WILDCARDS} wildcards; write several patterns"
+        )
+    if any(shape.fullmatch(text) for shape in _MEMBERS):
+        return ""
+    return (
+        "is no member that can call; write user:maria@example.com, system:serviceaccount:NAMESPACE:NAME, or "
+        "principal://iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/subject/SUBJECT"
     )
 
 

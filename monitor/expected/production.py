@@ -53,7 +53,13 @@ class GcpProject(Expectation):
 class GcpEstate(Expectation):
     """What there is in Google Cloud."""
 
-    projects: tuple[GcpProject, ...] = Field(min_length=1, description="Production projects")
+    projects: tuple[GcpProject, ...] = Field(
+        min_length=1, description="Production projects: every write in them must be accounted for"
+    )
+    watched: tuple[GcpProject, ...] = Field(
+        default=(),
+        description="Projects that are not production, but through which its credentials pass, as those of pools",
+    )
 
 
 class Production(Expectation):
@@ -62,6 +68,11 @@ class Production(Expectation):
     aws: AwsEstate | None = Field(default=None, description="Accounts in AWS")
     gcp: GcpEstate | None = Field(default=None, description="Projects in Google Cloud")
     github: GitHubEstate | None = Field(default=None, description="Organisations on GitHub")
+
+    def log_scopes(self) -> tuple[str, ...]:
+        """Return the scopes whose logs must be read whole: each region of an account, each project."""
+        projects = self.gcp.projects if self.gcp else ()
+        return (*self.scopes(), *(f"gcp:{project.id}" for project in projects))
 
     def accounts(self) -> tuple[str, ...]:
         """Return the scopes of all production accounts, as `aws:111122223333`, in the order of the file."""
@@ -102,11 +113,12 @@ class Production(Expectation):
 
     @cached_property
     def _ids(self) -> frozenset[tuple[str, str]]:
-        return frozenset(("aws", account.id) for account in self._production)
+        projects = self.gcp.projects if self.gcp else ()
+        return frozenset(("aws", account.id) for account in self._production) | {("gcp", one.id) for one in projects}
 
     @cached_property
     def _names(self) -> dict[tuple[str, str], str]:
-        projects = self.gcp.projects if self.gcp else ()
+        projects = (*self.gcp.watched, *self.gcp.projects) if self.gcp else ()
         return {("aws", account.id): account.name for account in (*self._watched, *self._production)} | {
             ("gcp", project.id): project.name for project in projects
         }

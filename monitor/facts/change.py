@@ -34,6 +34,8 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
     on_behalf_of: str = ""
     human: str = ""
     mfa: bool | None = None
+    holder: str = ""
+    """Where credentials bear no key: who holds them and through whom; by it, and by the time, their exchange is found."""
 
 
 class TokenExchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +58,8 @@ class TokenExchange(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str = ""
     access_key: str = ""
     principal_id: str = ""
+    holder: str = ""
+    """Where the credentials bear no key: who holds them and through whom, as `Actor.holder`."""
     expires: datetime | None = None
     sha256: str = ""
     """Digest (hex) of the record's exact bytes."""
@@ -76,6 +80,10 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
     source_ip: str = ""
     user_agent: str = ""
     severity: Severity = Severity.MEDIUM
+    operation: str = ""
+    """The long-running operation that the call belongs to; its first and last record are one change."""
+    ends: bool = False
+    """Whether this is the last record of an operation that began with another."""
     blinds: str = ""
     """Set when the call itself can blind the audit log: what it does."""
     sha256: str = ""

@@ -33,6 +33,8 @@ class LogObject(msgspec.Struct, frozen=True, kw_only=True):
     first: datetime | None = None
     last: datetime | None = None
     damage: str = ""
+    source: str = ""
+    """The name under which it is remembered; empty: that of the sweep's record."""
 
 
 class RetainedPart(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -12,6 +13,9 @@ from monitor.facts.change import Actor, ChangeEvent, ChangeSession, TokenExchang
 from monitor.model import Unknown
 
 _LONGEST_CHAIN = 16
+_SKEW = timedelta(seconds=5)
+"""By so much the clocks of two services may differ."""
+_ACCOUNT = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 _ORIGINS = ("web-identity", "saml", "certificate", "service")
 
 
@@ -31,13 +35,15 @@ def session_id(event: ChangeEvent) -> str:
             suffix = "-" + _digest(actor.access_key)[:8]
     else:
         parts = [actor.name, actor.access_key, event.time.strftime("%Y-%m-%d")]
-    account = event.account if event.account.isalnum() and event.account.isascii() else "unknown"
+        parts += [actor.holder] if actor.holder else []
+    account = event.account if _ACCOUNT.fullmatch(event.account) else "unknown"
     return f"{event.provider}:{account}:session:{_digest(chr(10).join((actor.kind, *parts)))[:16]}{suffix}"
 
 
 def stem(session: str) -> str:
     """Return what the names of all sessions of one holder and second begin with."""
-    return session.partition("-")[0]
+    head, colon, name = session.rpartition(":")
+    return f"{head}{colon}{name.partition('-')[0]}"
 
 
 def _digest(text: str) -> str:
@@ -65,7 +71,10 @@ class Exchanges:
 
     def __init__(self, exchanges: Iterable[TokenExchange]) -> None:
         self._by_key: dict[str, TokenExchange] = {}
+        self._by_holder: dict[str, list[TokenExchange]] = {}
         for found in sorted(exchanges, key=lambda e: (e.time, e.id)):
+            if found.holder:
+                self._by_holder.setdefault(found.holder, []).append(found)
             if not found.access_key:
                 continue
             # Both accounts of a cross-account AssumeRole log it; the caller's own copy names the key that it used.
@@ -73,8 +82,23 @@ class Exchanges:
             if known is None or (not known.source.access_key and found.source.access_key):
                 self._by_key[found.access_key] = found
 
-    def chain(self, actor: Actor) -> tuple[tuple[TokenExchange, ...], Unknown | None]:
-        """Return the exchanges from these credentials back to their origin, and why the walk ended short, if it did."""
+    def given(self, holder: str, at: datetime) -> TokenExchange | None:
+        """Return the newest exchange that gave this holder credentials which were good at a moment (UTC), or None.
+
+        Several may be good at once, and nothing tells which was used: all of them gave the same holder the same rights.
+        """
+        alive = [
+            e for e in self._by_holder.get(holder, ()) if e.time <= at + _SKEW and (not e.expires or at <= e.expires)
+        ]
+        return alive[-1] if alive else None
+
+    def chain(self, actor: Actor, at: datetime | None = None) -> tuple[tuple[TokenExchange, ...], Unknown | None]:
+        """Return the exchanges from these credentials back to their origin, and why the walk ended short, if it did.
+
+        Credentials without a key are looked for by their holder, as of `at` (UTC).
+        """
+        if actor.holder and at is not None:
+            return self._held(actor, at)
         if not actor.session_started and not actor.access_key.startswith("ASIA"):
             return (), None
         chain: list[TokenExchange] = []
@@ -90,6 +114,22 @@ class Exchanges:
             if source.kind in ("IAMUser", "Root") and not source.session_started:
                 return tuple(chain), None
             key = source.access_key
+
+    def _held(self, actor: Actor, at: datetime) -> tuple[tuple[TokenExchange, ...], Unknown | None]:
+        chain: list[TokenExchange] = []
+        holder, moment = actor.holder, at
+        while True:
+            found = self.given(holder, moment)
+            if found is None or len(chain) >= _LONGEST_CHAIN:
+                return tuple(chain), Unknown(
+                    "the token exchange that gave these credentials is not among the records read",
+                    "switch on the data access logs of what issues credentials, where the identity is and where its tokens come "
+                    "from (docs/identities.md), and read them",
+                )
+            chain.append(found)
+            if found.kind in _ORIGINS or not found.source.holder:
+                return tuple(chain), None
+            holder, moment = found.source.holder, found.time
 
 
 def _lost(chain: list[TokenExchange], actor: Actor) -> Unknown:
@@ -114,7 +154,11 @@ def join(
     """
     grouped: dict[str, dict[tuple[str, str], ChangeEvent]] = {}
     for event in events:
-        grouped.setdefault(session_id(event), {})[event.id, event.sha256] = event
+        name = session_id(event)
+        given = exchanges.given(event.actor.holder, event.time) if event.actor.holder else None
+        if given is not None:
+            name += "-" + _digest(given.id)[:8]
+        grouped.setdefault(name, {})[event.id, event.sha256] = event
     _adopt(grouped)
     sessions = []
     for name, found in sorted(grouped.items()):
@@ -122,7 +166,7 @@ def join(
         first = writes[0]
         began = first.actor.session_started
         keyed = next((write.actor for write in writes if write.actor.access_key), first.actor)
-        chain, end = exchanges.chain(keyed)
+        chain, end = exchanges.chain(keyed, first.time)
         sessions.append(
             ChangeSession(
                 id=name,
@@ -145,17 +189,21 @@ def _adopt(grouped: dict[str, dict[tuple[str, str], ChangeEvent]]) -> None:
     Calls with a key of which another call shows that a person holds it are that person's; calls without a key belong to the
     session that made them, if only one of that holder and second is there.
     """
-    for name in [name for name in grouped if "-" in name]:
+    for name in [name for name in grouped if name != stem(name)]:
         person = grouped.get(stem(name), {})
+        if any(event.actor.holder for event in person.values()):
+            continue  # Each exchange is a session of its own, and what none gave is none of them.
         keys = {event.actor.access_key for event in person.values() if event.actor.human}
         if keys.intersection(event.actor.access_key for event in grouped[name].values()):
             person.update(grouped.pop(name))
     keyed: dict[str, list[str]] = {}
     for name in grouped:
-        if "-" in name:
+        if name != stem(name):
             keyed.setdefault(stem(name), []).append(name)
     for name, owners in keyed.items():
         orphans = grouped.get(name, {})
+        if any(event.actor.holder for event in orphans.values()):
+            continue
         if len(owners) == 1 and orphans and not any(e.actor.access_key or e.actor.human for e in orphans.values()):
             grouped[owners[0]].update(grouped.pop(name))
 

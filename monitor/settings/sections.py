@@ -145,6 +145,45 @@ class GitHubSettings(Section):
     )
 
 
+class GcpLogSettings(Section):
+    """How Google Cloud's audit logs are read: from hourly files that a sink writes, or asked of Cloud Logging."""
+
+    location: Location | None = Field(
+        default=None,
+        description="A folder, or gs://bucket/prefix, that a sink fills; absent: Cloud Logging is asked (entries:list)",
+    )
+    start: Moment = Field(description="Where the first sweep begins, as 2026-03-01T00:00:00Z")
+    end: Moment | None = Field(default=None, description="Where the material ends for good, as in an example")
+    settle_minutes: int = Field(
+        default=180,
+        strict=True,
+        ge=0,
+        le=1440,
+        description="A sweep stops so many minutes before now: hourly files take up to three hours",
+    )
+    overlap_days: int = Field(
+        default=3,
+        strict=True,
+        ge=0,
+        le=90,
+        description="Days before the last mark for which late files and entries are looked for",
+    )
+    silence_hours: int = Field(
+        default=48,
+        strict=True,
+        ge=3,
+        le=8760,
+        description="Hours without any file after which the log counts as unread",
+    )
+    max_object_mb: int = Field(
+        default=256,
+        strict=True,
+        ge=1,
+        le=4096,
+        description="Largest file (MB, inflated) that is read; a larger one is a gap",
+    )
+
+
 class GcpSettings(Section):
     """How Google Cloud is read: with the credentials of the environment or a file, or from captured answers."""
 
@@ -160,6 +199,7 @@ class GcpSettings(Section):
     replay: Folder | None = Field(
         default=None, description="Folder of captured answers to read instead of asking Google Cloud"
     )
+    logs: GcpLogSettings | None = Field(default=None, description="How audit logs are read; absent: they are not")
     concurrency: int = Field(default=4, strict=True, ge=1, le=16, description="Requests under way at once")
     patience_minutes: int = Field(
         default=10, strict=True, ge=0, le=1440, description="Minutes to wait for quotas in one sweep, at most"

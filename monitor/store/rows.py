@@ -86,7 +86,7 @@ def object_rows(record: SweepRecord) -> Iterator[Row]:
         row = {name: getattr(item, name) for name in _LOG_OBJECT_COPIED}
         yield row | {
             "key_sha256": digest(item.key),
-            "source": indexed(record.object_source),
+            "source": indexed(item.source or record.object_source),
             "key": stored(item.key),
             "scope": indexed(item.scope),
             "sweep_id": record.sweep.id,

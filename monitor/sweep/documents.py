@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
 
 from monitor.decode import cloudtrail
-from monitor.decode.cloudtrail import WHY, Kind
 from monitor.decode.cloudtrail_exchange import exchange as exchange_of
+from monitor.decode.record_kind import WHY, Kind
 from monitor.errors import Malformed
 from monitor.facts.change import ChangeEvent, ChangeSession, TokenExchange
 from monitor.facts.session import Exchanges, join
 from monitor.model import Check, Expectation, Outcome, Result, Severity, Sweep, Window
 from monitor.sweep.evaluate import Expected, run
 
-KINDS = ("cloudtrail",)
 E = TypeVar("E", bound=Expectation)
 _JUDGED_BY = "direct-production-change"
 ORDER = (Outcome.FAIL, Outcome.ERROR, Outcome.UNKNOWN, Outcome.PASS, Outcome.NOT_APPLICABLE)
@@ -87,6 +86,14 @@ class _Lookup(msgspec.Struct):
     Events: list[_LookedUp]
 
 
+class _Entries(msgspec.Struct):
+    """What Cloud Logging's entries:list answers."""
+
+    entries: list[msgspec.Raw]
+    insertId: msgspec.Raw = msgspec.Raw(b"")
+
+
+_entries = msgspec.json.Decoder(_Entries).decode
 _lookup = msgspec.json.Decoder(_Lookup).decode
 _list = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _file = msgspec.json.Decoder(_File).decode
@@ -103,6 +110,12 @@ def _of(text: bytes) -> list[bytes]:
             return [event.CloudTrailEvent.encode() for event in _lookup(text).Events]
         except (msgspec.ValidationError, UnicodeEncodeError):
             return [text]
+    if b'"entries"' in text:
+        try:
+            listed = _entries(text)
+            return [text] if listed.insertId else [bytes(raw) for raw in listed.entries]
+        except msgspec.ValidationError:
+            return [text]
     if b'"Records"' in text:
         try:
             file = _file(text)
@@ -112,35 +125,57 @@ def _of(text: bytes) -> list[bytes]:
     return [text]
 
 
-def judge_cloudtrail(found: Sequence[bytes], checks: Sequence[Check], expected: Expected) -> Iterator[Judged]:
+Item = Malformed | TokenExchange | ChangeEvent | tuple[Kind, str, str]
+"""What a document is: not to be understood; an issuing of credentials; a write; else its kind, who called, and its id."""
+
+
+def judge_events(
+    found: Sequence[bytes], item_of: Callable[[bytes], Item], checks: Sequence[Check], expected: Expected
+) -> Iterator[Judged]:
     """Yield one verdict a document, in order. Token exchanges anywhere among the documents serve as session proof.
 
     Documents alone do not show that a log was read whole, so an exchange that is not among them is unknown, never absent.
     """
     built = Built(expected)
     mine = [check for check in checks if ChangeSession in check.facts]
-    items = [_item(body) for body in found]
+    items = [item_of(body) for body in found]
     exchanges = Exchanges(item for item in items if isinstance(item, TokenExchange))
+    begun = {
+        _operation(item): n
+        for n, item in enumerate(items, 1)
+        if isinstance(item, ChangeEvent) and item.operation and not item.ends
+    }
     sweep = Sweep(id="evaluate", planned_for=_UNTIMED, at=_UNTIMED, window=Window(_UNTIMED, _UNTIMED))
     for n, item in enumerate(items, 1):
         if isinstance(item, Malformed):
             yield Judged(n=n, outcome=Outcome.ERROR, check=_JUDGED_BY, reason=item.what)
         elif isinstance(item, TokenExchange):
             reason = f"{WHY[Kind.CREDENTIALS]}, kept for session proof"
-            yield Judged(
-                n=n, outcome=Outcome.NOT_APPLICABLE, check=_JUDGED_BY, actor=item.source.name, reason=reason,
-                subject=item.id,
-            )  # fmt: skip
+            yield _not_judged(n, item.source.name, reason, item.id)
+        elif isinstance(item, ChangeEvent) and item.ends and _operation(item) in begun:
+            reason = f"the end of an operation that began with document {begun[_operation(item)]}: one change"
+            yield _not_judged(n, item.actor.name, reason, item.id)
         elif isinstance(item, ChangeEvent):
             yield _judged(n, item, exchanges, mine, built, sweep)
         else:
             kind, who, event = item
-            yield Judged(
-                n=n, outcome=Outcome.NOT_APPLICABLE, check=_JUDGED_BY, actor=who, reason=WHY[kind], subject=event
-            )
+            yield _not_judged(n, who, WHY[kind], event)
 
 
-def _item(body: bytes) -> Malformed | TokenExchange | ChangeEvent | tuple[Kind, str, str]:
+def _not_judged(n: int, who: str, reason: str, event: str) -> Judged:
+    return Judged(n=n, outcome=Outcome.NOT_APPLICABLE, check=_JUDGED_BY, actor=who, reason=reason, subject=event)
+
+
+def _operation(event: ChangeEvent) -> tuple[str, str, str]:
+    return event.account, event.action, event.operation
+
+
+def judge_cloudtrail(found: Sequence[bytes], checks: Sequence[Check], expected: Expected) -> Iterator[Judged]:
+    """Yield one verdict for each record of CloudTrail."""
+    return judge_events(found, _cloudtrail, checks, expected)
+
+
+def _cloudtrail(body: bytes) -> Item:
     try:
         record = cloudtrail.record(body)
         if record.kind is Kind.CREDENTIALS and (exchange := exchange_of(record)):
@@ -152,6 +187,25 @@ def _item(body: bytes) -> Malformed | TokenExchange | ChangeEvent | tuple[Kind, 
         return record.kind, name, cloudtrail.event_id(record)
     except Malformed as wrong:
         return wrong
+
+
+def _gcp(body: bytes) -> Item:
+    # Google's own library costs a tenth of a second, and most documents are of other kinds.
+    from monitor.decode import gcp_audit
+    from monitor.decode.gcp_audit_exchange import exchange as issued
+
+    try:
+        record = gcp_audit.record(body)
+        if record.kind is Kind.CREDENTIALS and (exchange := issued(record)):
+            return exchange
+        if record.kind in (Kind.WRITE, Kind.SERVICE):
+            return gcp_audit.event(record)
+        return record.kind, record.actor.name, gcp_audit.event_id(record)
+    except Malformed as wrong:
+        return wrong
+
+
+KINDS: dict[str, Callable[[bytes], Item]] = {"cloudtrail": _cloudtrail, "gcp-audit": _gcp}
 
 
 def _judged(

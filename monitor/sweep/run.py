@@ -183,8 +183,11 @@ def collect(plan: Plan, ports: Ports, progress: Progress, stop: Stop = never) ->
         whole.object_source = whole.object_source or found.object_source
         for field in ("facts", "coverage", "captures", "objects", "exchanges", "parts", "blind", "remember"):
             getattr(whole, field).extend(getattr(found, field))
-        for field in ("marks", "notes", "since"):
+        for field in ("marks", "since"):
             getattr(whole, field).update(getattr(found, field))
+        for name, note in found.notes.items():
+            before = whole.notes.get(name)
+            whole.notes[name] = before | note if isinstance(before, dict) and isinstance(note, dict) else note
     return whole
 
 

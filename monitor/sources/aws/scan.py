@@ -16,18 +16,19 @@ import msgspec
 
 from monitor.decode import cloudtrail as decode
 from monitor.decode.aws_catalogue import BLINDING_NAMES
-from monitor.decode.cloudtrail import Kind
 from monitor.decode.cloudtrail_exchange import exchange as exchange_of
 from monitor.decode.cloudtrail_identity import Holders, moment
 from monitor.decode.cloudtrail_wire import Flagged, Pass, sift
 from monitor.decode.inflate import inflate
+from monitor.decode.record_kind import COUNTED, Kind
 from monitor.errors import Malformed, SourceError
 from monitor.facts.change import Actor, ChangeEvent, TokenExchange
-from monitor.facts.log_object import LogObject, RetainedPart
+from monitor.facts.log_object import LogObject
 from monitor.model import EvidenceRef
 from monitor.sources import retained
 from monitor.sources.connect import connect
 from monitor.sources.objects import Location, ObjectInfo, Objects
+from monitor.sources.scanned import Scanned
 
 _DENSE, _RECORD = 40, 64
 """A log file inflates tenfold, and no record is so short (bytes): what is otherwise would cost a worker all its memory."""
@@ -48,20 +49,6 @@ class Task(msgspec.Struct, frozen=True):
     limit: int = 256 << 20
     hashes: bool = True
     threads: int = 1
-
-
-class Scanned(msgspec.Struct):
-    """What a worker answers: facts, coverage of each object, the retained parts, and what could not be read at all."""
-
-    objects: list[LogObject] = []
-    repeated: int = 0
-    events: list[ChangeEvent] = []
-    exchanges: list[TokenExchange] = []
-    untrusted: list[str] = []
-    """Access keys that were issued by records salvaged after a syntax error: they prove nothing."""
-    parts: list[RetainedPart] = []
-    unread: list[tuple[str, str, str, str, str]] = []
-    """Of each object that could not be fetched: scope, key, kind of error, reason, what to grant."""
 
 
 def scan(task: Task) -> Scanned:
@@ -150,7 +137,7 @@ class _Reader:
                 first=moment(found.first),
                 last=moment(found.last),
                 damage=damage,
-                **counts,
+                **counts,  # type: ignore[arg-type]
             )
         )
         if len(self._rows) >= FLUSH:
@@ -181,7 +168,7 @@ class _Reader:
                 self._exchange(item, exchange, flagged.trusted, region, ref)
             return "exchanges"
         if kind is not Kind.WRITE and not (kind is Kind.SERVICE and item.wide.eventName in BLINDING_NAMES):
-            return _COUNTED[kind]
+            return COUNTED[kind]
         blinds = decode.blinding(item.wide, self.task.log_buckets)
         if item.account and item.account not in self.task.production and not blinds:
             return "elsewhere"
@@ -210,16 +197,6 @@ class _Reader:
             return True
         self._kept.add(identity)
         return False
-
-
-_COUNTED = {
-    Kind.READ: "reads",
-    Kind.DATA: "data_events",
-    Kind.TELEMETRY: "telemetry",
-    Kind.DRY_RUN: "attempts",
-    Kind.ATTEMPT: "attempts",
-    Kind.SERVICE: "service_writes",
-}
 
 
 def _row(

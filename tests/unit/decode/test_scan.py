@@ -13,9 +13,10 @@ import pytest
 from monitor.example import cast, exchanges
 from monitor.example.records import Record
 from monitor.facts.session import session_id, stem
-from monitor.sources.aws.scan import Scanned, Task, scan
+from monitor.sources.aws.scan import Task, scan
 from monitor.sources.objects import FolderObjects, Location, ObjectInfo
 from monitor.sources.retained import of_sessions
+from monitor.sources.scanned import Scanned
 from tests.unit.decode.samples import (
     AT,
     CHANCE,

@@ -1,0 +1,246 @@
+"""One entry of Google Cloud's audit log to facts: what kind of entry it is, and what was written by whom.
+
+Pure. The order of questions is design section 6.1. A kept entry is parsed as the provider's own message, so that a field of
+another type is told and not guessed at; bodies are lifted out first, since their types are known to nobody but the service.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from google.cloud.audit.audit_log_pb2 import AuditLog  # type: ignore[import-untyped]
+from google.protobuf.json_format import ParseDict, ParseError  # type: ignore[import-untyped]
+
+from monitor.decode import gcp_catalogue as names
+from monitor.decode.cloudtrail_identity import moment
+from monitor.decode.gcp_audit_identity import actor_of
+from monitor.decode.gcp_audit_wire import ABSENT, ERRORS, Entry, Flagged, entry, log_of, short
+from monitor.decode.record_kind import Kind
+from monitor.errors import Malformed
+from monitor.facts.change import Actor, ChangeEvent
+from monitor.model import EvidenceRef
+
+PROVIDER = "gcp"
+_any = msgspec.json.Decoder().decode
+_TYPE = "type.googleapis.com/google.cloud.audit.AuditLog"
+# `serviceData` is an Any of types that no descriptor here knows, and so are the details of a status; the others are bodies, of
+# which a Struct would turn every number into a float. https://protobuf.dev/reference/protobuf/google.protobuf/#struct
+_LIFTED = ("request", "response", "metadata", "serviceData", "resourceOriginalState", "policyViolationInfo", "@type")
+_FIRST_YEAR, _LAST_YEAR = 2013, 2100
+_MOST_TARGETS = 20
+
+
+class Record(msgspec.Struct, gc=False):
+    """An entry with its payload parsed, its caller and its kind told. `lifted` holds the bodies, as plain data."""
+
+    body: bytes
+    entry: Entry
+    audit: Any
+    lifted: dict[str, Any]
+    actor: Actor
+    kind: Kind
+    place: str
+    account: str
+    log: str
+
+
+def record(body: bytes) -> Record:
+    """Return one entry, classified. Raises Malformed."""
+    found = entry(body)
+    place, log = log_of(found.logName)
+    if log not in names.LOGS:
+        raise Malformed(f"not an entry of an audit log: {found.logName[:100]!r}")
+    audit, lifted = _parsed(found)
+    if not audit.method_name or not audit.service_name:
+        raise Malformed("methodName or serviceName is missing")
+    actor = actor_of(audit.authentication_info, audit.request_metadata.caller_supplied_user_agent)
+    kind = kind_of(log, audit, lifted, actor)
+    # An agent that somebody passed on is not itself the one who acted; and Google's systems have no name of their own.
+    service = (actor.service or "google") if kind in (Kind.SERVICE, Kind.TELEMETRY) else ""
+    actor = msgspec.structs.replace(actor, service=service)
+    return Record(body, found, audit, lifted, actor, kind, place, account_of(place, found), log)
+
+
+def _parsed(found: Entry) -> tuple[Any, dict[str, Any]]:
+    if found.protoPayload is ABSENT:
+        raise Malformed("the entry has no protoPayload: what was done cannot be told")
+    try:
+        payload = _any(found.protoPayload)
+    except ERRORS as wrong:
+        raise Malformed(f"protoPayload: {short(wrong)}") from wrong
+    if not isinstance(payload, dict) or payload.get("@type", _TYPE) != _TYPE:
+        raise Malformed("protoPayload is no AuditLog")
+    lifted = {name: payload.pop(name) for name in _LIFTED if name in payload}
+    status = payload.get("status")
+    if isinstance(status, dict):
+        payload["status"] = {name: value for name, value in status.items() if name != "details"}
+    try:
+        return ParseDict(payload, AuditLog(), ignore_unknown_fields=True, max_recursion_depth=20), lifted
+    # It raises more than its own error for what is deep, or has no such encoding.
+    except (ParseError, ValueError, TypeError, AttributeError, RecursionError, OverflowError) as wrong:
+        raise Malformed(f"protoPayload: {short(wrong)}") from wrong
+
+
+def kind_of(log: str, audit: Any, lifted: Mapping[str, Any], actor: Actor) -> Kind:
+    """Return what kind of entry this is; the first question that is answered with yes decides."""
+    service, method = audit.service_name, audit.method_name
+    if (service in names.ISSUERS and names.last(method) in names.ISSUING) or service in names.SIGN_IN:
+        return Kind.CREDENTIALS
+    interactive = service == "k8s.io" and bool(names.INTERACTIVE.fullmatch(method))
+    if log == names.DATA_ACCESS and not interactive:
+        return Kind.DATA
+    if names.K8S_READS.fullmatch(method) or (not interactive and _only_reads(audit)):
+        return Kind.READ
+    if log == names.POLICY or audit.status.code or _denied(audit):
+        return Kind.ATTEMPT
+    if _is_dry_run(lifted):
+        return Kind.DRY_RUN
+    if log == names.SYSTEM_EVENT:
+        return Kind.SERVICE
+    if actor.kind == "ClusterAccount" and actor.service and names.K8S_TELEMETRY.fullmatch(method):
+        return Kind.TELEMETRY
+    # Who passed an agent on is behind it: a person who deploys through an agent is that person.
+    return Kind.SERVICE if actor.service and not actor.via else Kind.WRITE
+
+
+def _only_reads(audit: Any) -> bool:
+    """Return whether each permission that was asked for is one of reading, as the provider itself says."""
+    # https://cloud.google.com/logging/docs/reference/audit/auditlog/rest/Shared.Types/AuditLog#PermissionType
+    types = [one.permission_type for one in audit.authorization_info]
+    reads = {one.number for one in _PERMISSIONS.values if one.name in ("ADMIN_READ", "DATA_READ")}
+    return bool(types) and all(one in reads for one in types)
+
+
+_PERMISSIONS = (
+    AuditLog.DESCRIPTOR.fields_by_name["authorization_info"].message_type.fields_by_name["permission_type"].enum_type
+)
+
+
+def _denied(audit: Any) -> bool:
+    """Return whether a permission that was asked for was not granted, and none was."""
+    asked = [one for one in audit.authorization_info if one.permission]
+    return bool(asked) and audit.service_name == "k8s.io" and not any(one.granted for one in asked)
+
+
+def _is_dry_run(lifted: Mapping[str, Any]) -> bool:
+    # https://google.aip.dev/163: a request that only validates says so.
+    request = lifted.get("request")
+    return isinstance(request, dict) and (
+        request.get("validateOnly") is True or request.get("dryRun") in (True, ["All"])
+    )
+
+
+def account_of(place: str, found: Entry) -> str:
+    """Return the project of an entry by its id; `organization-1`, `folder-1` for what is above projects."""
+    kind, _, name = place.partition("/")
+    if kind == "projects":
+        labels = found.resource.labels if found.resource else {}
+        # Some services write the project's number: the resource names the project by its id.
+        return labels.get("project_id", name) if name.isdigit() else name
+    return f"{kind.removesuffix('s')}-{name}" if kind in ("organizations", "folders", "billingAccounts") else ""
+
+
+def happened(found: Entry) -> datetime:
+    """Return when the call was made (UTC, to the microsecond). Raises Malformed where the entry does not tell."""
+    when = moment(microseconds(found.timestamp))
+    if when is None or not _FIRST_YEAR <= when.year <= _LAST_YEAR:
+        raise Malformed("timestamp is missing or not a time in UTC")
+    return when
+
+
+def microseconds(text: str) -> str:
+    """Return a time of nanoseconds as one that Python reads."""
+    head, dot, rest = text.partition(".")
+    digits = rest.rstrip("Zz")
+    return f"{head}.{digits[:6]}Z" if dot and rest != digits and digits.isdigit() else text
+
+
+def event_id(item: Record) -> str:
+    """Return the entry's id; a digest of its bytes where it has none. Unique with project, log and time."""
+    # https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry: entries of one log with the same timestamp and
+    # insertId are duplicates.
+    found = item.entry
+    if not found.insertId:
+        return "sha256:" + hashlib.sha256(item.body).hexdigest()
+    return f"{found.timestamp}/{found.insertId}"
+
+
+def event(
+    item: Record, *, log_object: EvidenceRef | None = None, log_buckets: frozenset[str] = frozenset()
+) -> ChangeEvent:
+    """Return a write as a fact. Raises Malformed where it does not tell when it was."""
+    found, audit = item.entry, item.audit
+    operation = found.operation
+    service = audit.service_name.removesuffix(".googleapis.com")
+    return ChangeEvent(
+        id=event_id(item),
+        time=happened(found),
+        provider=PROVIDER,
+        account=item.account,
+        region=_region(item),
+        action=f"{service}:{audit.method_name}",
+        actor=item.actor,
+        what=_targets(item),
+        source_ip=audit.request_metadata.caller_ip,
+        user_agent=audit.request_metadata.caller_supplied_user_agent,
+        severity=names.severity(audit.method_name),
+        operation=operation.id if operation else "",
+        ends=bool(operation and operation.id and operation.last and not operation.first),
+        blinds=blinding(item, log_buckets),
+        sha256=hashlib.sha256(item.body).hexdigest(),
+        evidence=log_object,
+    )
+
+
+def _region(item: Record) -> str:
+    places = list(item.audit.resource_location.current_locations)
+    labels = item.entry.resource.labels if item.entry.resource else {}
+    return places[0] if places else labels.get("location") or labels.get("zone") or labels.get("region") or "global"
+
+
+def _targets(item: Record) -> tuple[str, ...]:
+    found = [item.audit.resource_name]
+    for delta in _deltas(item.lifted, "bindingDeltas"):
+        found.append(" ".join(str(delta.get(name, "")) for name in ("action", "role", "member")).strip())
+    return tuple(text for text in dict.fromkeys(found[:_MOST_TARGETS]) if text)
+
+
+def _deltas(lifted: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return what a change of a policy added and removed, as the service tells it."""
+    data = lifted.get("serviceData")
+    policy = data.get("policyDelta") if isinstance(data, dict) else None
+    deltas = policy.get(name) if isinstance(policy, dict) else None
+    return [one for one in deltas if isinstance(one, dict)] if isinstance(deltas, list) else []
+
+
+def blinding(item: Record, log_buckets: frozenset[str] = frozenset()) -> str:
+    """Return how a call can blind the audit log, or nothing."""
+    service, method = item.audit.service_name, item.audit.method_name
+    if direct := names.blinding(service, method):
+        return direct
+    removed = [one for one in _deltas(item.lifted, "auditConfigDeltas") if one.get("action") != "ADD"]
+    exempt = [one for one in _deltas(item.lifted, "auditConfigDeltas") if one.get("exemptedMember")]
+    if removed:
+        return "removes an audit config: data access logs of a service end"
+    if exempt:
+        return "exempts members from data access logs"
+    if log_buckets and service == "storage.googleapis.com":
+        bucket = item.audit.resource_name.partition("/buckets/")[2].partition("/")[0]
+        return names.blinding_bucket(method) if bucket in log_buckets else ""
+    return ""
+
+
+def may_blind(service: str) -> bool:
+    """Return whether a service's calls can blind the audit log, so that none of them is passed over."""
+    return service in ("logging.googleapis.com", "storage.googleapis.com", "cloudresourcemanager.googleapis.com")
+
+
+def understood(flagged: Flagged) -> Record:
+    """Return a flagged entry, classified. Raises Malformed."""
+    if flagged.broken:
+        raise Malformed(flagged.broken)
+    return record(flagged.body)
