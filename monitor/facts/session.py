@@ -83,14 +83,13 @@ class Exchanges:
                 self._by_key[found.access_key] = found
 
     def given(self, holder: str, at: datetime) -> TokenExchange | None:
-        """Return the newest exchange that gave this holder credentials which were good at a moment (UTC), or None.
-
-        Several may be good at once, and nothing tells which was used: all of them gave the same holder the same rights.
-        """
-        alive = [
-            e for e in self._by_holder.get(holder, ()) if e.time <= at + _SKEW and (not e.expires or at <= e.expires)
-        ]
+        """Return the newest exchange that gave this holder credentials which were good at a moment (UTC), or None."""
+        alive = self._alive(holder, at)
         return alive[-1] if alive else None
+
+    def _alive(self, holder: str, at: datetime) -> list[TokenExchange]:
+        found = self._by_holder.get(holder, [])
+        return [e for e in found if e.time <= at + _SKEW and (e.expires is None or at <= e.expires + _SKEW)]
 
     def chain(self, actor: Actor, at: datetime | None = None) -> tuple[tuple[TokenExchange, ...], Unknown | None]:
         """Return the exchanges from these credentials back to their origin, and why the walk ended short, if it did.
@@ -119,13 +118,20 @@ class Exchanges:
         chain: list[TokenExchange] = []
         holder, moment = actor.holder, at
         while True:
-            found = self.given(holder, moment)
-            if found is None or len(chain) >= _LONGEST_CHAIN:
+            alive = self._alive(holder, moment)
+            if not alive or len(chain) >= _LONGEST_CHAIN:
                 return tuple(chain), Unknown(
                     "the token exchange that gave these credentials is not among the records read",
-                    "switch on the data access logs of what issues credentials, where the identity is and where its tokens come "
-                    "from (docs/identities.md), and read them",
+                    "switch on the data access logs of what issues credentials, where the identity is and where its tokens "
+                    "come from (docs/identities.md), and read them",
                 )
+            if len({(e.kind, e.issuer, e.subject, e.source.name, e.source.holder) for e in alive}) > 1:
+                # Nothing tells which of them was used, and one of them may prove what another does not.
+                return tuple(chain), Unknown(
+                    f"{len(alive)} exchanges gave the same holder credentials that were good then, and they differ",
+                    "let each identity come from one provider",
+                )
+            found = alive[-1]
             chain.append(found)
             if found.kind in _ORIGINS or not found.source.holder:
                 return tuple(chain), None

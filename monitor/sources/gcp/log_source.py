@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol
 
 import msgspec
 
@@ -29,13 +28,9 @@ OPERATION = "gcp.operation"
 _LONGEST_OPERATION = timedelta(days=14)
 
 
-class Asker(Protocol):
-    """Asks Cloud Logging for the entries of a project."""
-
-    def __call__(
-        self, project: str, window: Window, overlap: timedelta, took: Callable[[int, bytes], None]
-    ) -> SourceError | None:
-        """Give each page, with its number, to `took`; return why there are no more, or None at the end."""
+Asker = Callable[[str, Window, timedelta, Callable[[int, bytes], None]], SourceError | None]
+"""Asks Cloud Logging for a project's entries that were received in a window, however late (up to the overlap); gives each
+page with its number; returns why there are no more, or None at the end."""
 
 
 class GcpLogs:
