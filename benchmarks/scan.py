@@ -54,8 +54,8 @@ def floor(folder: Path) -> int:
 
 def tasks(folder: Path, out: Path, shares: int, hashes: bool) -> list:
     from monitor.sources.aws.scan import Task
-    from monitor.sources.scanned import groups
     from monitor.sources.objects import Location, ObjectInfo
+    from monitor.sources.scanned import groups
 
     todo = []
     for entry in os.scandir(folder):

@@ -2,10 +2,13 @@
 
 For each declared account, one of the declared trails records every management event that writes, in all regions; it is
 logging now; validation of its log files is on; it fills the declared bucket, which nobody outside can read, and nothing
-deletes the log before its declared retention. For each account and region, the provider's own signed digests prove that
-no log file was altered or taken away, without a gap. And whoever makes a call that can blind the audit log (to stop it,
-delete it, narrow what it records) is reported, wherever the call comes from: pipeline and emergency excuse nobody.
-What could not be read never passes, and what is known to be wrong is a failure even where something else is unknown.
+deletes the log before its declared retention. For each declared project of a cloud that always keeps a log of changes,
+each declared sink on it or above it is on, takes every change, leads where it must and keeps it long enough; and, where it
+is demanded, the issuing of credentials is logged and kept, with nobody exempted. For each account and region, the
+provider's own signed digests prove that no log file was altered or taken away, without a gap. And whoever makes a call
+that can blind the audit log (to stop it, delete it, narrow what it records) is reported, wherever the call comes from:
+pipeline and emergency excuse nobody. What could not be read never passes, and what is known to be wrong is a failure even
+where something else is unknown.
 """
 
 from __future__ import annotations
@@ -14,9 +17,11 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from monitor.expected.audit_logs import GcpAuditLogs
 from monitor.expected.models import AuditLogs, AwsAuditLogs, Production
-from monitor.facts.audit_log import ChainProblem, LogChain, LogTrail, TrailList
+from monitor.facts.audit_log import ChainProblem, LogChain, LogState, LogTrail, TrailList
 from monitor.facts.change import ChangeSession
+from monitor.facts.log_state_judging import LogDemand, WantedRoute, judge, shown
 from monitor.model import Check, Expectation, Outcome, Result, Severity, Sweep, Unknown, cited
 
 ID = "audit-log-integrity"
@@ -31,9 +36,10 @@ class LogExpectations(Expectation):
 
 
 def evaluate(
-    facts: Iterable[TrailList | LogChain | ChangeSession], expect: LogExpectations, sweep: Sweep
+    facts: Iterable[TrailList | LogChain | LogState | ChangeSession], expect: LogExpectations, sweep: Sweep
 ) -> Iterator[Result]:
-    """Yield a result for each declared account, each declared scope, and each session that made a log-blinding call."""
+    """Yield a result for each account, project and scope that is declared, and each session that made a blinding call."""
+    states: dict[str, list[LogState]] = {}
     lists: dict[str, list[TrailList]] = {}
     chains: dict[str, list[LogChain]] = {}
     sessions: dict[str, list[ChangeSession]] = {}
@@ -42,11 +48,15 @@ def evaluate(
             lists.setdefault(f"{fact.provider}:{fact.account}", []).append(fact)
         elif isinstance(fact, LogChain):
             chains.setdefault(fact.scope, []).append(fact)
+        elif isinstance(fact, LogState):
+            states.setdefault(f"{fact.provider}:{fact.account}", []).append(fact)
         elif any(write.blinds for write in fact.writes):
             sessions.setdefault(fact.id, []).append(fact)
     where = expect.production
     for account in sorted({*where.accounts(), *where.watched_accounts()}):
         yield _trail_result(account, where, expect.audit_logs.aws, lists.get(account, []))
+    for project in sorted({f"gcp:{one.id}" for one in where.gcp.projects} if where.gcp else ()):
+        yield _state_result(project, where, expect.audit_logs.gcp, states.get(project, []))
     # A chain outside the declared scopes was read all the same, so what it shows is told as well.
     for scope in sorted({*where.scopes(), *where.watched_scopes(), *chains}):
         found = chains.get(scope, [])
@@ -121,6 +131,42 @@ def _judge(
         elif store and store.name not in meant:
             wrong.append(f"fills bucket {store.name}, not {meant[0]}")
     return trail.identifier or trail.name, wrong, doubts
+
+
+def _state_result(project: str, where: Production, expected: GcpAuditLogs | None, states: list[LogState]) -> Result:
+    # Where the section is missing, what needs no declaration is judged all the same, as it is of a trail: that the log of
+    # changes, which the provider keeps by itself, was seen. Sinks, days and data access are matters of what is declared.
+    demand = LogDemand()
+    if expected:
+        routes = tuple(WantedRoute(name=s.name, owner=s.parent, destination=s.destination) for s in expected.sinks)
+        demand = LogDemand(days=expected.retention_days, routes=routes, issuing=expected.session_proof)
+    judged = [judge(state, demand) for state in states]
+    wrong = sorted({fault for faults, _ in judged for fault in faults})
+    doubts = sorted({doubt for _, some in judged for doubt in some})
+    if not states:
+        doubts = [("its log settings were not read", "")]
+    outcome = Outcome.FAIL if wrong else Outcome.UNKNOWN if doubts else Outcome.PASS
+    told = (
+        "; ".join([*wrong, *(why for why, _ in doubts)][:SHOWN])
+        or "every change is logged, and kept as long as it must be"
+    )
+    seen = [route for state in states for route in state.routes]
+    return Result(
+        check=ID,
+        subject=f"{project}:log",
+        scope=project,
+        outcome=outcome,
+        severity=Severity.HIGH,
+        reason=f"{where.name_of(*project.split(':', 1))}: {told}",
+        expected={} if expected is None else expected.model_dump(mode="json"),
+        observed={
+            "wrong": wrong[:SHOWN],
+            "unknown": [why for why, _ in doubts[:SHOWN]],
+            "sinks": sorted(map(shown, seen), key=str)[:SHOWN],
+        },
+        remedy=_remedy(outcome, "set the log as declared in audit_logs, or declare there what is meant", doubts),
+        evidence=cited(*states, *seen),
+    )
 
 
 def _chain_result(scope: str, chains: list[LogChain]) -> Result:
@@ -208,7 +254,7 @@ CHECK = Check(
     title="Audit logs are on and whole",
     severity=Severity.HIGH,
     controls=("PS019-0.2",),
-    facts=(TrailList, LogChain, ChangeSession),
+    facts=(TrailList, LogChain, LogState, ChangeSession),
     expects=LogExpectations,
     evaluate=evaluate,
     needs=(
@@ -216,6 +262,8 @@ CHECK = Check(
         "s3:GetBucketPolicyStatus, GetBucketPublicAccessBlock and GetBucketOwnershipControls, on the trail's bucket",
         "s3:GetLifecycleConfiguration and GetBucketVersioning, on the trail's bucket",
         "s3:ListBucket and s3:GetObject on the trail's bucket, and kms:Decrypt on its key",
+        "logging.sinks.list, logging.exclusions.list and logging.buckets.list, on each project and what is above it",
+        "getIamPolicy of each project and of what is above it, which has the audit configs",
     ),
     remedy="switch the trail on as declared; treat a log that was altered, or of which a part is gone, as untrusted",
 )

@@ -17,12 +17,12 @@ from monitor.evidence.history import history
 from monitor.evidence.keys import SigningKey, signing_key
 from monitor.evidence.log import EvidenceLog
 from monitor.evidence.verify.disk import is_inside
-from monitor.expected.models import AwsEstate
+from monitor.expected.models import AwsEstate, GcpEstate
 from monitor.facts.log_object import RetainedPart
 from monitor.iam.catalogue import Catalogue
 from monitor.model import Check
 from monitor.settings import Config
-from monitor.settings.sections import AwsSettings
+from monitor.settings.sections import AwsSettings, GcpSettings
 from monitor.sources import retained
 from monitor.sources.aws.digests import DigestReader
 from monitor.sources.aws.session import LiveClients, ReplayClients
@@ -68,6 +68,8 @@ def sources(config: Config, replay: Path | None) -> list[Source]:
         from monitor.cli.compose_github import github_source
 
         found.append(github_source(config, config.settings.github, estates.github, replay))
+    if config.settings.gcp is not None and estates.gcp is not None:
+        found += gcp_sources(config, config.settings.gcp, estates.gcp, replay)
     found += identity_sources(config, replay)
     for name in ("aws", "gcp", "github"):
         if (getattr(config.settings, name) is None) != (getattr(estates, name) is None):
@@ -107,6 +109,17 @@ def aws_sources(config: Config, settings: AwsSettings, estate: AwsEstate, replay
     buckets = frozenset(trail.bucket for trail in audit.trails) if audit else frozenset()
     digests = DigestReader(logs, estate.organization, trails.public_keys, location_of(reading))
     return [TrailLogs(estate, reading, lambda: pool(count), digests, buckets), TrailSource(estate, trails)]
+
+
+def gcp_sources(config: Config, settings: GcpSettings, estate: GcpEstate, replay: Path | None) -> list[Source]:
+    """Return the sources that read Google Cloud's audit logs and how they are kept, where the settings have `gcp.logs`."""
+    if settings.logs is None:
+        return []
+    from monitor.cli.compose_gcp_logs import gcp_logs
+    from monitor.cli.compose_gcp_settings import log_settings_source
+
+    logs = gcp_logs(config, settings, settings.logs, estate, replay, config.settings.workers or cores())
+    return [logs, log_settings_source(config, settings, estate, replay)]
 
 
 def catalogues() -> Mapping[str, Catalogue]:

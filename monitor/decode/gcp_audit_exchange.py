@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from monitor.decode import gcp_catalogue as names
-from monitor.decode.gcp_audit import Record, event_id, happened
+from monitor.decode.gcp_audit import Record, body_of, event_id, happened
 from monitor.facts.change import TokenExchange
 from monitor.model import EvidenceRef
 
@@ -40,10 +40,10 @@ def exchange(item: Record, *, log_object: EvidenceRef | None = None) -> TokenExc
 
 
 def _federated(item: Record, ref: EvidenceRef | None) -> TokenExchange | None:
-    mapped = _text(item.lifted.get("metadata"), "mapped_principal") or item.actor.principal_id
+    mapped = _text(body_of(item.payload.metadata), "mapped_principal") or item.actor.principal_id
     if not mapped.startswith(("principal://", "principalSet://")):
         return None
-    audience = _text(item.lifted.get("request"), "audience")
+    audience = _text(body_of(item.payload.request), "audience")
     provider = _PROVIDER.fullmatch(audience) or _PROVIDER.fullmatch(item.audit.resource_name)
     return _fact(
         item,
@@ -60,7 +60,7 @@ def _federated(item: Record, ref: EvidenceRef | None) -> TokenExchange | None:
 
 def _impersonated(item: Record, ref: EvidenceRef | None) -> TokenExchange | None:
     labels = item.entry.resource.labels if item.entry.resource else {}
-    request = item.lifted.get("request")
+    request = body_of(item.payload.request)
     target = labels.get("email_id") or _text(request, "name").rpartition("/")[2]
     if "@" not in target:
         return None

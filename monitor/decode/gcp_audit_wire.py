@@ -6,10 +6,13 @@ are its evidence. https://cloud.google.com/logging/docs/reference/v2/rest/v2/Log
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
+import pyarrow as pa
 
 from monitor.decode.gcp_catalogue import ACTIVITY, DATA_ACCESS, INTERACTIVE, ISSUERS, LOGS, POLICY, SYSTEM_EVENT
 from monitor.errors import Malformed
@@ -23,6 +26,23 @@ class _Caller(msgspec.Struct, gc=False):
     serviceAccountDelegationInfo: msgspec.Raw = ABSENT
 
 
+class Payload(msgspec.Struct, gc=False):
+    """An AuditLog whose parts stay bytes: most of them are looked at for few entries only."""
+
+    type: str = msgspec.field(default="", name="@type")
+    status: dict[str, Any] = {}
+    authenticationInfo: msgspec.Raw = ABSENT
+    requestMetadata: dict[str, Any] = {}
+    serviceName: str = ""
+    methodName: str = ""
+    authorizationInfo: list[dict[str, Any]] = []
+    resourceName: str = ""
+    resourceLocation: dict[str, Any] = {}
+    request: msgspec.Raw = ABSENT
+    metadata: msgspec.Raw = ABSENT
+    serviceData: msgspec.Raw = ABSENT
+
+
 class _Call(msgspec.Struct, gc=False):
     serviceName: str = ""
     methodName: str = ""
@@ -33,6 +53,7 @@ class Slim(msgspec.Struct, gc=False):
     """What tells whether an entry needs a closer look."""
 
     protoPayload: _Call | None = None
+    insertId: msgspec.Raw = ABSENT
     timestamp: str = ""
     logName: str = ""
 
@@ -72,6 +93,8 @@ class _Page(msgspec.Struct, gc=False):
 Plain = Callable[[str, str, str], str]
 """Given place, service and caller of a call that writes: under which word it can be counted as it is, or empty if not."""
 _slim = msgspec.json.Decoder(Slim).decode
+_slims = msgspec.json.Decoder(Slim).decode_lines
+_payload = msgspec.json.Decoder(Payload).decode
 _entry = msgspec.json.Decoder(Entry).decode
 _page = msgspec.json.Decoder(_Page).decode
 
@@ -103,6 +126,15 @@ def entry(body: bytes) -> Entry:
         raise Malformed(f"not a log entry: {short(wrong)}") from wrong
 
 
+def payload(raw: msgspec.Raw) -> Payload:
+    """Return an entry's payload. Raises Malformed if it is none."""
+    try:
+        return _payload(raw)
+    except ERRORS as wrong:
+        raise Malformed(f"protoPayload: {short(wrong)}") from wrong
+
+
+@lru_cache(maxsize=4096)
 def log_of(name: str) -> tuple[str, str]:
     """Return the place (`projects/…`) and the log's own name of a `logName`, which has its slash written as %2F."""
     place, _, log = name.partition("/logs/")
@@ -126,32 +158,102 @@ def page(content: bytes) -> list[bytes]:
         raise Malformed(f"not a page of log entries: {short(wrong)}") from wrong
 
 
+def sift_lines(content: bytes | bytearray, plain: Plain) -> Pass:
+    """Return the same as `sift` of the lines of an hourly file. Never raises.
+
+    A piece of the file is decoded in one call: what is decoded stays in the processor's cache, and a file of many tiny lines
+    costs no more memory than a piece. A flagged entry's line is found by the address of its `insertId` in the buffer; lines
+    hold no line break, since JSON escapes it. Where anything differs (no insertId, an entry that cannot be understood), each
+    line of the piece is decoded by itself.
+    """
+    whole = Pass(0, [], {})
+    view, size, start = memoryview(content), len(content), 0
+    base = pa.py_buffer(content).address
+    broken = 0
+    while start < size:
+        end = content.find(b"\n", start + _PIECE) + 1 or size
+        found = _piece(content, view[start:end], base, plain)
+        if found is None:
+            found = sift(lines(content[start:end]), plain)
+            broken += sum(1 for one in found.flagged if one.broken)
+            whole.damage = whole.damage or next((one.broken for one in found.flagged if one.broken), "")
+        for one in found.flagged:
+            one.number += whole.records
+        whole.flagged += found.flagged
+        whole.records += found.records
+        for word, count in found.plain.items():
+            whole.plain[word] = whole.plain.get(word, 0) + count
+        whole.first = min(filter(None, (whole.first, found.first)), default="")
+        whole.last = max(whole.last, found.last)
+        start = end
+    if broken:
+        whole.damage = f"{broken} of {whole.records} entries cannot be understood: {whole.damage}"
+    return whole
+
+
+_PIECE = 1 << 20
+
+
+def _piece(content: bytes | bytearray, view: memoryview, base: int, plain: Plain) -> Pass | None:
+    """Return what a piece of whole lines holds, or None where its lines have to be looked at one by one."""
+    try:
+        slims = _slims(view)
+    except ERRORS:
+        return None
+    wanted: list[int] = []
+    found = _counted(slims, plain, wanted)
+    for number in wanted:
+        raw = slims[number].insertId
+        here = pa.py_buffer(raw).address - base if raw is not ABSENT else -1
+        if not 0 <= here < len(content):
+            return None
+        end = content.find(b"\n", here)
+        body = bytes(content[content.rfind(b"\n", 0, here) + 1 : end if end >= 0 else len(content)])
+        found.flagged.append(Flagged(number, body))
+    return found
+
+
 def sift(bodies: list[bytes], plain: Plain) -> Pass:
     """Return which entries need a closer look, and count the others. Never raises."""
-    flagged: list[Flagged] = []
-    counted: dict[str, int] = {}
-    first, last = "~", ""
-    broken = -1
+    slims: list[Slim] = []
+    broken: dict[int, str] = {}
     for number, body in enumerate(bodies):
         try:
-            slim = _slim(body)
+            slims.append(_slim(body))
         except ERRORS as wrong:
-            broken = number if broken < 0 else broken
-            flagged.append(Flagged(number, body, short(wrong)))
+            slims.append(Slim())
+            broken[number] = short(wrong)
+    wanted: list[int] = []
+    found = _counted(slims, plain, wanted)
+    found.flagged += [Flagged(number, bodies[number], broken.get(number, "")) for number in wanted]
+    if broken:
+        first = next(iter(broken)) + 1
+        found.damage = f"{len(broken)} of {len(bodies)} entries cannot be understood, the first is number {first}"
+    return found
+
+
+def _counted(slims: Sequence[Slim], plain: Plain, wanted: list[int]) -> Pass:
+    """Return counts and times of all entries; `wanted` gets the numbers of those that need a closer look."""
+    counted: dict[str, int] = {}
+    data = 0
+    for number, slim in enumerate(slims):
+        call = slim.protoPayload
+        # Nine entries in ten are data access: the shortest way for them.
+        if call is not None and slim.logName.endswith("%2Fdata_access") and call.methodName:
+            if call.serviceName in ISSUERS or (call.serviceName == "k8s.io" and INTERACTIVE.match(call.methodName)):
+                wanted.append(number)
+            else:
+                data += 1
             continue
-        when = slim.timestamp
-        if when:
-            first, last = min(first, when), max(last, when)
         word = _word(slim, plain)
         if word:
             counted[word] = counted.get(word, 0) + 1
         else:
-            flagged.append(Flagged(number, body))
-    damage = ""
-    if broken >= 0:
-        lost = sum(1 for one in flagged if one.broken)
-        damage = f"{lost} of {len(bodies)} entries cannot be understood, the first is number {broken + 1}"
-    return Pass(len(bodies), flagged, counted, damage, "" if first == "~" else first, last)
+            wanted.append(number)
+    if data:
+        counted["data_events"] = counted.get("data_events", 0) + data
+    times = [slim.timestamp for slim in slims if slim.timestamp]
+    return Pass(len(slims), [], counted, "", min(times, default=""), max(times, default=""))
 
 
 def _word(slim: Slim, plain: Plain) -> str:

@@ -7,6 +7,7 @@ on a name being known: what is not listed is a write of medium severity.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from monitor.model import Severity
 
@@ -135,6 +136,7 @@ _SEVERITIES: tuple[tuple[re.Pattern[str], Severity], ...] = tuple(
 )  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def severity(method: str) -> Severity:
     """Return how urgent an unexplained call is."""
     return next((found for pattern, found in _SEVERITIES if pattern.search(method)), Severity.MEDIUM)

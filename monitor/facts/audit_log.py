@@ -16,6 +16,8 @@ class LogStore(msgspec.Struct, frozen=True, kw_only=True):
     public: bool | Unknown
     expires_after_days: int | None | Unknown
     versioned: bool | Unknown
+    locked: bool | Unknown = Unknown("not read")
+    """Whether nobody can shorten the days any more."""
     evidence: tuple[EvidenceRef, ...] = ()
 
 
@@ -70,4 +72,49 @@ class LogChain(msgspec.Struct, frozen=True, kw_only=True):
     files_verified: int = 0
     problems: tuple[ChainProblem, ...] = ()
     unproven: tuple[Unknown, ...] = ()
+    evidence: tuple[EvidenceRef, ...] = ()
+
+
+class LogRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """A standing order to keep log records, or to send them on: of the account, or of what is above it.
+
+    `owner` is what it is set on, as the provider names it. `narrowed_by` tells what keeps records of changes from it (its
+    filter, exclusions, another route that takes them first), `issuing_narrowed_by` the same for records of issuing
+    credentials; nothing there means that they pass whole. `store` is None where the destination's settings are not read.
+    """
+
+    name: str
+    identifier: str
+    owner: str
+    destination: str
+    disabled: bool | Unknown = Unknown("not read")
+    covers_children: bool | Unknown = Unknown("not read")
+    narrowed_by: tuple[str, ...] | Unknown = Unknown("not read")
+    issuing_narrowed_by: tuple[str, ...] | Unknown = Unknown("not read")
+    built_in: bool = False
+    """Made by the provider, so that nobody declares it."""
+    store: LogStore | None = None
+    evidence: tuple[EvidenceRef, ...] = ()
+
+
+class LogState(msgspec.Struct, frozen=True, kw_only=True):
+    """The audit log of one account whose provider keeps a log by itself: what is kept, where it goes, what is left out.
+
+    `places` are the account and all that is known to be above it, nearest first; `unread` those of them whose routes could
+    not be listed, with an empty name for what may lie higher still. `always_on`: the provider's own log of changes, which
+    nobody can switch off, is there; it keeps them for `kept_days`. `data_access` are the services whose issuing of
+    credentials is logged, `unlogged` those whose is not; `exempted` who is left out of that.
+    """
+
+    provider: str
+    account: str
+    at: datetime
+    places: tuple[str, ...] = ()
+    unread: tuple[tuple[str, Unknown], ...] = ()
+    routes: tuple[LogRoute, ...] = ()
+    always_on: bool | Unknown = Unknown("not read")
+    kept_days: int | Unknown = Unknown("not read")
+    data_access: tuple[str, ...] | Unknown = Unknown("not read")
+    unlogged: tuple[str, ...] = ()
+    exempted: tuple[str, ...] | Unknown = Unknown("not read")
     evidence: tuple[EvidenceRef, ...] = ()

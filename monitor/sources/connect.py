@@ -6,7 +6,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from monitor.sources.objects import FolderObjects, Location, Objects
+from monitor.sources.objects import GS, FolderObjects, Location, Objects
 
 
 def connect(location: Location) -> Objects:
@@ -17,6 +17,10 @@ def connect(location: Location) -> Objects:
 @lru_cache(maxsize=16)
 def _bucket(location: Location, process: int) -> Objects:
     """Return the bucket's store; a client costs a tenth of a second, serves all threads, and must not cross a fork."""
+    if location.store == GS:
+        from monitor.sources.gcp.gcs_objects import GcsObjects
+
+        return GcsObjects(location)
     from monitor.sources.aws.s3_objects import S3Objects
 
     return S3Objects(location)

@@ -42,29 +42,53 @@ class Objects(Protocol):
         """Remove an object if it is there."""
 
 
+S3, GS = "s3", "gs"
+"""The stores that buckets may be in: Amazon S3 and Google Cloud Storage."""
+_BUCKETS = {
+    S3: re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII),
+    # https://cloud.google.com/storage/docs/buckets#naming
+    GS: re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII),
+}
+
+
+class GoogleAccess(msgspec.Struct, frozen=True):
+    """How Google Cloud is reached: its address, a file of credentials, and whom to become. Empty: as the environment has it."""
+
+    api: str = ""
+    credentials: str = ""
+    impersonate: str = ""
+
+
 class Location(msgspec.Struct, frozen=True):
-    """Where objects are: `folder` on this machine, or `bucket` and `prefix` (empty or ending with `/`)."""
+    """Where objects are: `folder` on this machine, or `bucket` and `prefix` (empty or ending with `/`) in a `store`.
+
+    `region` and `role` are for S3, `google` is for Google Cloud Storage.
+    """
 
     folder: str = ""
     bucket: str = ""
     prefix: str = ""
     region: str = ""
     role: str = ""
+    store: str = S3
+    google: GoogleAccess = GoogleAccess()
 
     @classmethod
-    def parse(cls, text: str, *, region: str = "", role: str = "") -> Location:
-        """Return the location that a setting names: `s3://bucket/prefix` or a path. Raises ConfigError."""
-        if not text.startswith("s3://"):
+    def parse(cls, text: str, *, region: str = "", role: str = "", google: GoogleAccess | None = None) -> Location:
+        """Return the location that a setting names: `s3://bucket/prefix`, `gs://…`, or a path. Raises ConfigError."""
+        store, colon, rest = text.partition("://")
+        if not colon or store not in _BUCKETS:
             return cls(folder=text)
-        bucket, _, prefix = text[5:].partition("/")
-        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
-            raise ConfigError(f"{text!r} does not name a bucket", todo="write it as s3://bucket/prefix")
-        return cls(
-            bucket=bucket, prefix=prefix.rstrip("/") + "/" if prefix.strip("/") else "", region=region, role=role
-        )
+        bucket, _, prefix = rest.partition("/")
+        if not _BUCKETS[store].fullmatch(bucket):
+            raise ConfigError(f"{text!r} does not name a bucket", todo=f"write it as {store}://bucket/prefix")
+        prefix = prefix.rstrip("/") + "/" if prefix.strip("/") else ""
+        if store == GS:
+            return cls(bucket=bucket, prefix=prefix, store=GS, google=google or GoogleAccess())
+        return cls(bucket=bucket, prefix=prefix, region=region, role=role)
 
     def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.prefix}" if self.bucket else self.folder
+        return f"{self.store}://{self.bucket}/{self.prefix}" if self.bucket else self.folder
 
 
 class FolderObjects:

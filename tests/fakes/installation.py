@@ -72,7 +72,7 @@ class Installation:
 
     def _without_github(self) -> None:
         settings = self.config / "monitor.yaml"
-        head, _, rest = settings.read_text().partition("\n# Identities of Google Cloud.")
+        head, _, rest = settings.read_text().partition("\n# Identities of Google Cloud,")
         settings.write_text(head + "\n" + rest[rest.index("# Processes that read logs.") :])
         production = self.config / "expected/production.yaml"
         production.write_text(production.read_text().partition("\n  # Projects of Google Cloud")[0] + "\n")

@@ -117,6 +117,18 @@ class GcpClient:
         """Return the answer. Raises Denied, Missing, Expired, Throttled, Unavailable or Malformed."""
         return self._stored(ask) if self._replay else self._live(ask)
 
+    def fetch(self, ask: Question) -> Reply:
+        """Return the reply itself, of which no capture is kept: for what is too large to hold. Raises as `ask` does."""
+        if self._replay:
+            kept = self._replay.find(ask)
+            reply = Reply(status=kept.status, body=kept.body)
+            _judged(ask, reply, kept.at)
+            return reply
+        reply, _, error = self._answered(ask)
+        if error:
+            raise error
+        return reply
+
     def pages(self, ask: Question, field: str) -> Listed:
         """Return a list to its last page, or as far as it could be read. Raises nothing.
 
@@ -152,15 +164,18 @@ class GcpClient:
         return Listed(pages=tuple(pages), error=error)
 
     def _live(self, ask: Question) -> Answer:
+        reply, content, error = self._answered(ask)
+        kept = capture(ask, host=self._host, status=reply.status, body=reply.body, at=self._clock())
+        self.captures.append(kept)
+        if error:
+            raise error
+        return Answer(content=content, evidence=kept.ref)
+
+    def _answered(self, ask: Question) -> tuple[Reply, dict[str, Any], SourceError | None]:
         ended = self._ended(ask)
         if ended.reply is None:
             raise ended.error or Unavailable(f"{ask.told}: no answer", source=SOURCE, scope=ask.scope)
-        reply = ended.reply
-        kept = capture(ask, host=self._host, status=reply.status, body=reply.body, at=self._clock())
-        self.captures.append(kept)
-        if ended.error:
-            raise ended.error
-        return Answer(content=ended.content, evidence=kept.ref)
+        return ended.reply, ended.content, ended.error
 
     def _ended(self, ask: Question) -> Ended:
         asking, credential = self._asking, self._credential
@@ -182,11 +197,16 @@ class GcpClient:
         assert self._replay
         kept = self._replay.find(ask)
         self.captures.append(kept)
-        try:
-            content = judge(ask, Reply(status=kept.status, body=kept.body), kept.at)
-        except (Limited, Again) as then:
-            raise Unavailable(then.what, source=SOURCE, scope=ask.scope, todo=then.todo) from then
+        content = _judged(ask, Reply(status=kept.status, body=kept.body), kept.at)
         return Answer(content=content, evidence=kept.ref)
+
+
+def _judged(ask: Question, reply: Reply, at: datetime) -> dict[str, Any]:
+    """Return what a stored reply says. What might have been better another time was not."""
+    try:
+        return judge(ask, reply, at)
+    except (Limited, Again) as then:
+        raise Unavailable(then.what, source=SOURCE, scope=ask.scope, todo=then.todo) from then
 
 
 def _page(ask: Question, content: dict[str, Any], field: str) -> tuple[tuple[object, ...], str]:

@@ -30,8 +30,6 @@ from monitor.sources.scanned import Scanned
 
 FLUSH = 20_000
 """Rows held before they are written: bounds a worker's memory whatever the archive's size."""
-_RECORD = 64
-"""No entry is so short (bytes)."""
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -112,31 +110,27 @@ class Reader:
             content = inflate(body, self.task.limit) if body.startswith(MAGIC) else body
             if len(content) > self.task.limit:
                 raise Malformed(f"is larger than {self.task.limit} bytes")
-            bodies = wire.lines(content)
-            if len(bodies) > len(content) // _RECORD + 1:
-                raise Malformed("holds more entries than a log file of its size can")
         except Malformed as damaged:
             self._damaged(key, scope, body, digest, damaged.what)
             return
-        self._judge(key, scope, body, digest, len(content), bodies)
+        self._judge(key, scope, body, digest, len(content), wire.sift_lines(content, self._plain))
 
     def page(self, key: str, scope: str, body: bytes) -> None:
         """Judge one answer of entries:list."""
         digest = hashlib.sha256(body).hexdigest()
         try:
-            bodies = wire.page(body)
+            found = wire.sift(wire.page(body), self._plain)
         except Malformed as damaged:
             self._damaged(key, scope, body, digest, damaged.what)
             return
-        self._judge(key, scope, body, digest, len(body), bodies)
+        self._judge(key, scope, body, digest, len(body), found)
 
     def _damaged(self, key: str, scope: str, body: bytes, digest: str, what: str) -> None:
         self.answer.objects.append(
             LogObject(key=key, scope=scope, sha256=digest, size=len(body), damage=what, source=self.task.source)
         )
 
-    def _judge(self, key: str, scope: str, body: bytes, digest: str, raw: int, bodies: list[bytes]) -> None:
-        found = wire.sift(bodies, self._plain)
+    def _judge(self, key: str, scope: str, body: bytes, digest: str, raw: int, found: wire.Pass) -> None:
         counts = found.plain
         ref = EvidenceRef("log-object", key, digest)
         malformed, example = 0, ""

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from monitor.errors import Denied, SourceError
-from monitor.sources.gcp import calls
+from monitor.sources.gcp import calls, log_calls
 from monitor.sources.gcp.client import GcpClient, GcpConnection, connect
 from monitor.sources.gcp.iam_places import DEEPEST
 from monitor.sources.gcp.transport import address
@@ -49,6 +49,7 @@ class _Project:
         self._above(found.get("parent"))
         self._accounts()
         self._pools()
+        self._logs(here)
         for role in self._custom(bindings):
             self._ask("iam.roles.get", partial(calls.role, role, self._scope))
         yield from self._lines.values()
@@ -84,6 +85,24 @@ class _Project:
                 "iam.workloadIdentityPoolProviders.list",
                 partial(calls.providers, self._name, str(one.get("name")), self._scope),
             )
+
+    def _logs(self, here: str) -> None:
+        self._ask("logging.sinks.list", partial(log_calls.sinks, here, self._scope))
+        self._ask("logging.exclusions.list", partial(log_calls.exclusions, here, self._scope))
+        self._ask("logging.buckets.list", partial(log_calls.buckets, here, self._scope))
+        wanted = log_calls.READING_ENTRIES
+        held = self._ask(wanted[0], partial(log_calls.granted, self._name, wanted, self._scope)).get("permissions")
+        asked = self._lines[wanted[0]]
+        for one in wanted:
+            # Entries that are not granted are left out, and are no error.
+            answered = asked.state is State.GOOD
+            self._lines[one] = self._held(one, held) if answered else msgspec.structs.replace(asked, asked=one)
+
+    def _held(self, permission: str, held: object) -> Probed:
+        if isinstance(held, list) and permission in held:
+            return Probed(part=self._part, asked=permission, state=State.GOOD)
+        grant = f"{permission} on projects/{self._name}"
+        return Probed(part=self._part, asked=permission, state=State.BAD, told="not granted", grant=grant)
 
     def _custom(self, bindings: list[Any]) -> list[str]:
         """Return a custom role that the project's policy names: whoever may not read roles may still read Google's own."""

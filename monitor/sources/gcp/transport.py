@@ -15,6 +15,8 @@ from monitor.sources.gcp.wire import MAX_BODY, SOURCE, Again, Question, Reply
 
 API = "https://{service}.googleapis.com"
 SERVICE = "{service}"
+SERVICES = ("iam", "cloudresourcemanager", "logging", "storage")
+_STORED = "x-goog-stored-content-encoding"
 _LONGEST = 10
 _HOST = re.compile(r"[A-Za-z0-9.:-]+", re.ASCII)
 
@@ -24,7 +26,7 @@ class Transport:
 
     def __init__(self, api: str, *, timeout: float, clock: Callable[[], datetime]) -> None:
         """Connect lazily. ConfigError for an address that is no https:// one (http:// only on this machine)."""
-        self._hosts = {service: address(api, service) for service in ("iam", "cloudresourcemanager")}
+        self._hosts = {service: address(api, service) for service in SERVICES}
         self._timeout = timeout
         self._clock = clock
         self._count = threading.Lock()
@@ -55,15 +57,12 @@ class Transport:
         """
         host = self._hosts[ask.service]
         url = host.copy_with(raw_path=f"{host.path.rstrip('/')}{ask.path}".encode("ascii"))
-        headers = dict(authorization)
-        if ask.content:
-            headers["Content-Type"] = "application/json"
+        headers = {**ask.headers, **authorization}
         with self._count:
             self.requests += 1
         started = self._clock()
-        content = ask.content.encode() if ask.content else b"" if ask.method == "POST" else None
         try:
-            with self._client.stream(ask.method, url, content=content, headers=headers) as response:
+            with self._client.stream(ask.method, url, content=ask.sent, headers=headers) as response:
                 body = self._read(ask, response, started)
                 return Reply(
                     status=response.status_code,
@@ -79,10 +78,13 @@ class Transport:
 
     def _read(self, ask: Question, response: httpx2.Response, started: datetime) -> bytes:
         body = bytearray()
-        for chunk in response.iter_bytes(65536):
+        most = ask.most or MAX_BODY
+        # An error may be compressed on its way as any answer; so may an object that is stored as it is.
+        stored = ask.stored and response.is_success and response.headers.get(_STORED) != "identity"
+        for chunk in response.iter_raw(65536) if stored else response.iter_bytes(65536):
             body += chunk
-            if len(body) > MAX_BODY:
-                what = f"{ask.told}: the answer is larger than {MAX_BODY} bytes"
+            if len(body) > most:
+                what = f"{ask.told}: the answer is larger than {most} bytes"
                 raise Malformed(what, source=SOURCE, scope=ask.scope)
             if (self._clock() - started).total_seconds() > self._timeout * _LONGEST:
                 raise Again(f"{ask.told}: the answer trickles in too slowly", source=SOURCE, scope=ask.scope)

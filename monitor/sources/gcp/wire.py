@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -41,6 +41,21 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     permission: str
     content: str = ""
 
+    most: ClassVar[int] = 0
+    """Bytes of the answer at most; 0: MAX_BODY."""
+    stored: ClassVar[bool] = False
+    """Whether a good answer is taken as it lies in the store, its content encoding left on."""
+
+    @property
+    def sent(self) -> bytes | None:
+        """Return the body to send; None for no body at all."""
+        return self.content.encode() if self.content else b"" if self.method == "POST" else None
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Return what its headers say beside the usual."""
+        return {"Content-Type": "application/json"} if self.content else {}
+
     @property
     def request(self) -> dict[str, str]:
         """Return what was asked as text, the same for the same question."""
@@ -63,6 +78,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
         route, _, asked = self.path.partition("?")
         pairs = [pair for pair in parse_qsl(asked, keep_blank_values=True) if pair[0] != PAGE_TOKEN]
         return msgspec.structs.replace(self, path=f"{route}?{urlencode(sorted([*pairs, (PAGE_TOKEN, token)]))}")
+
+    def found(self, reply: Reply) -> dict[str, Any]:
+        """Return what a good answer says; empty where whoever asks reads the body. Raises Malformed or Again."""
+        return decoded(self, reply.body)
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +116,16 @@ class Expired(Unavailable):
     """The token of a further page is no longer taken: the list has to be read anew."""
 
 
+def outward(error: SourceError, source: str) -> SourceError:
+    """Return an error as one of the four kinds by which coverage is told, and as this source's."""
+    if isinstance(error, Denied):
+        found: SourceError = Denied(error.what, permission=error.permission, source=source, scope=error.scope)
+        found.todo = error.todo
+        return found
+    kind = next((one for one in (Throttled, Malformed) if isinstance(error, one)), Unavailable)
+    return kind(error.what, source=source, scope=error.scope, todo=error.todo)
+
+
 def judge(ask: Question, reply: Reply, now: datetime) -> dict[str, Any]:
     """Return the answer if it is one; else raise what it is. `now` is UTC.
 
@@ -105,7 +134,7 @@ def judge(ask: Question, reply: Reply, now: datetime) -> dict[str, Any]:
     """
     status = reply.status
     if 200 <= status < 300:
-        return decoded(ask, reply.body)
+        return ask.found(reply)
     told = _told(reply.body)
     if status == 429 or (status == 403 and _LIMITS & set(told.reasons)):
         limited = Limited(f"{ask.told}: over the quota ({status})", source=SOURCE, scope=ask.scope)

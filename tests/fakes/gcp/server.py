@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.fakes.gcp import log_settings, logging, storage
 from tests.fakes.gcp.faults import CUT, Fault, answer, denied, missing, rejected, told
 from tests.fakes.gcp.tokens import Tokens, key_file
 from tests.fakes.gcp.world import Body, World
 
 Faults = Callable[[str, str, int], "Fault | None"]
 """Given method, path and the number of the request: what is answered instead; None for the truth."""
-SERVICES = ("iam", "cloudresourcemanager", "iamcredentials")
+SERVICES = ("iam", "cloudresourcemanager", "iamcredentials", "logging", "storage")
 _EMAIL = r"[^/:]+"
 
 
@@ -30,6 +31,8 @@ class GcpFake:
         self.faults = faults
         self.page = 0
         """Entries of a page at most; 0: as the API has it."""
+        self.hollow = 0
+        """How many empty pages come before the first log entry."""
         self.requests: list[tuple[str, str]] = []
         self.asked_for_tokens: list[str] = []
         self.generation = 0
@@ -74,7 +77,13 @@ class GcpFake:
 
     # The APIs.
 
-    def reply(self, service: str, method: str, path: str, query: dict[str, str], body: bytes) -> Fault:
+    def reply(
+        self, service: str, method: str, path: str, query: dict[str, str], headers: dict[str, str], body: bytes
+    ) -> Fault:
+        if service == "storage":
+            return storage.reply(self, method, path, query, headers, body)
+        if (service, method, path) == ("logging", "POST", "/v2/entries:list"):
+            return logging.entries(self, body)
         for pattern, wanted, verb, how in _ROUTES:
             match = re.fullmatch(pattern, path)
             if match and (service, method) == (wanted, verb):
@@ -215,6 +224,8 @@ _ROUTES: tuple[tuple[str, str, str, Callable[..., Fault]], ...] = (
     (rf"/v1/({_PROJECT}/locations/global/workloadIdentityPools/[^/]+)/providers", "iam", "GET", GcpFake.providers),
     (r"/v2/policies/([^/]+)/denypolicies", "iam", "GET", GcpFake.deny_policies),
     (r"/v2/policies/([^/]+)/denypolicies/([^/]+)", "iam", "GET", GcpFake.deny_policy),
+    (log_settings.LISTS, "logging", "GET", log_settings.listed),
+    (log_settings.GRANTED, "cloudresourcemanager", "POST", log_settings.granted),
 )
 
 
@@ -229,6 +240,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._answer("GET", b"")
+
+    def do_DELETE(self) -> None:
+        self._answer("DELETE", b"")
 
     def do_POST(self) -> None:
         self._answer("POST", self.rfile.read(int(self.headers.get("Content-Length") or 0)))
@@ -254,7 +268,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(*rejected())
             return
         query = {name: ",".join(values) for name, values in parse_qs(parts.query).items()}
-        self._send(*fake.reply(service, method, path, query, body))
+        self._send(*fake.reply(service, method, path, query, headers, body))
 
     def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
         headers = dict(headers)

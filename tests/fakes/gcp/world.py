@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.fakes.gcp.storage import Stored
+
 ORGANISATION, NUMBER = "organizations/100000000001", "415104041262"
 PROJECT = "example-prod"
 GITHUB = "https://token.actions.githubusercontent.com"
@@ -32,6 +34,12 @@ class World:
     providers: dict[str, list[Body]] = field(default_factory=dict)
     """By the pool's name."""
     denied: set[str] = field(default_factory=set)
+    entries: list[Body] = field(default_factory=list)
+    """Log entries of all projects, in any order; `logName` tells whose each is."""
+    buckets: dict[str, dict[str, Stored]] = field(default_factory=dict)
+    """Objects by bucket and name."""
+    log_settings: dict[str, dict[str, list[Body]]] = field(default_factory=dict)
+    """By list (sinks, exclusions, buckets) and by what they are set on: what there is beside Google's own."""
 
     def project(self, id: str, number: str, parent: str | None) -> Body:
         made = {
