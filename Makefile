@@ -62,6 +62,7 @@ build/peers/made: $(VENV)/made
 
 bench: $(VENV)/dev build/peers/made
 	$(BIN)/python benchmarks/scan.py
+	$(BIN)/python -m benchmarks.gcp
 	$(BIN)/python -m benchmarks.github
 	$(BIN)/python -m benchmarks.identities
 
@@ -73,6 +74,8 @@ example: $(VENV)/dev
 	$(BIN)/python -m monitor.example organisation --out config/captured/aws --seed 19
 	$(BIN)/python -m tests.fakes.github.example --out config/captured/github
 	$(BIN)/python -m tests.fakes.gcp.example --out config/captured/gcp
+	rm -rf config/captured/gcp-logs
+	$(BIN)/python -m monitor.example project --out config/captured/gcp-logs --seed 19
 
 lock: $(VENV)/made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -81,10 +81,10 @@ def _origin(caller: AuthenticationInfo) -> tuple[str, str]:
 
 
 def _kind(email: str, subject: str) -> str:
-    if agent(email):
-        return "ServiceAgent"
     if email.startswith("system:"):
         return "ClusterAccount"
+    if agent(email):
+        return "ServiceAgent"
     if email.endswith(_DOMAIN):
         return "ServiceAccount"
     if "@" in email:

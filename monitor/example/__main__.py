@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from monitor.example.google_logs import write_project
 from monitor.example.organisation import write_organisation
 from monitor.example.traffic import write_bulk
 
@@ -14,8 +15,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m monitor.example", description=__doc__)
     parts = parser.add_subparsers(dest="what", required=True)
     organisation = parts.add_parser("organisation", help="a month of the example organisation, with truth.json")
+    project = parts.add_parser("project", help="a month of the example's project on Google Cloud, with truth.json")
     bulk = parts.add_parser("bulk", help="background traffic of any size")
-    for part, seed in ((organisation, 19), (bulk, 7)):
+    for part, seed in ((organisation, 19), (project, 19), (bulk, 7)):
         part.add_argument("--out", type=Path, required=True, help="folder to write to; must be empty")
         part.add_argument("--seed", type=int, default=seed)
         part.add_argument("--force", action="store_true", help="write into a folder that is not empty")
@@ -42,6 +44,9 @@ def main(argv: list[str] | None = None) -> int:
         print(
             f"{done.events:,} events, {done.objects:,} objects, {done.digests:,} digests, {done.size:,} bytes in {out}"
         )
+        return 0
+    if given.what == "project":
+        print(f"{write_project(out, given.seed):,} hourly files in {out}")
         return 0
     try:
         counts, raw, packed = write_bulk(

@@ -59,7 +59,7 @@ class Installation:
             (self.config / "captured" / "aws").symlink_to(captured, target_is_directory=True)
         if github:
             (self.config / "captured").mkdir(exist_ok=True)
-            for forge in ("github", "gcp"):
+            for forge in ("github", "gcp", "gcp-logs"):
                 (self.config / "captured" / forge).symlink_to(
                     ROOT / "config/captured" / forge, target_is_directory=True
                 )

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import msgspec
 
+from monitor.model import Capture
+from tests.fakes.gcp import log_settings
 from tests.fakes.gcp.world import ORGANISATION, PROJECT, World
 
 AT = datetime(2026, 4, 1, 0, 40, tzinfo=UTC)
@@ -74,13 +76,20 @@ def build() -> World:
     )
     world.role("roles/storage.admin", *(f"storage.{one}" for one in stored))
     world.role(f"projects/{PROJECT}/roles/keyMaker", "iam.serviceAccountKeys.create")
+    # The organisation's sink takes all audit logs to a bucket; what issues credentials is logged.
+    destination = "storage.googleapis.com/example-org-audit"
+    log_settings.sink(
+        world, ORGANISATION, "audit", destination, filter='logName:"cloudaudit.googleapis.com"', includeChildren=True
+    )
+    log_settings.audited(world, ORGANISATION)
     return world
 
 
 def capture(out: Path) -> int:
     """Write the captures of one reading of the example; return how many."""
-    from monitor.sources.gcp.client import GcpConnection, connect
+    from monitor.sources.gcp.client import GcpClient, GcpConnection, connect
     from monitor.sources.gcp.iam import GcpIamSource, Watch
+    from monitor.sources.gcp.log_settings import LogSettingsSource
     from monitor.sources.ports import Request
     from monitor.sources.replay import write
     from tests.fakes.gcp.server import GcpFake
@@ -88,16 +97,22 @@ def capture(out: Path) -> int:
 
     with GcpFake(build()) as fake, tempfile.TemporaryDirectory() as scratch:
         connection = GcpConnection(api=fake.api, credentials=fake.key(Path(scratch)))
-        source = GcpIamSource(
-            Watch(projects=(PROJECT,), workers=1),
-            lambda request: connect(connection, clock=lambda: AT, sleep=lambda seconds: None, told=print, replay=None),
-        )
-        found = source.collect(Request(sweep="example", at=AT), Nothing(), lambda *step: None)
-    incomplete = [c for c in found.coverage if c.status != "complete"]
-    assert not incomplete, incomplete
+
+        def reached(request: Request) -> GcpClient:
+            return connect(connection, clock=lambda: AT, sleep=lambda seconds: None, told=print, replay=None)
+
+        watch = Watch(projects=(PROJECT,), workers=1)
+        asked: dict[tuple[str, str], Capture] = {}
+        for source in (GcpIamSource(watch, reached), LogSettingsSource(watch, reached)):
+            found = source.collect(Request(sweep="example", at=AT), Nothing(), lambda *step: None)
+            incomplete = [c for c in found.coverage if c.status != "complete"]
+            assert not incomplete, incomplete
+            for one in found.captures:
+                # Both ask for some of the same.
+                asked.setdefault((one.name, str({k: v for k, v in one.request.items() if k != "host"})), one)
     shutil.rmtree(out, ignore_errors=True)
     # The port of the fake is another in each run; what is captured is not.
-    captures = [msgspec.structs.replace(c, request={**c.request, "host": "googleapis.com"}) for c in found.captures]
+    captures = [msgspec.structs.replace(c, request={**c.request, "host": "googleapis.com"}) for c in asked.values()]
     write(out, captures)
     return len(captures)
 
