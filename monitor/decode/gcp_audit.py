@@ -17,6 +17,7 @@ from google.protobuf.json_format import ParseDict, ParseError  # type: ignore[im
 
 from monitor.decode import gcp_catalogue as names
 from monitor.decode.cloudtrail_identity import moment
+from monitor.decode.gcp_audit_bodies import blinding, body_of, deltas
 from monitor.decode.gcp_audit_identity import actor_of
 from monitor.decode.gcp_audit_wire import ABSENT, ERRORS, Entry, Flagged, Payload, entry, log_of, payload, short
 from monitor.decode.record_kind import Kind
@@ -130,17 +131,6 @@ def _message(told: Any, message: Any) -> Any:
         raise Malformed(f"protoPayload: {short(wrong)}") from wrong
 
 
-def body_of(raw: msgspec.Raw) -> dict[str, Any]:
-    """Return a body (request, metadata, serviceData) as plain data; empty where it is no object, or cannot be read."""
-    if not raw:
-        return {}
-    try:
-        found = _any(raw)
-    except ERRORS:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def kind_of(log: str, audit: Any, told: Payload, actor: Actor) -> Kind:
     """Return what kind of entry this is; the first question that is answered with yes decides."""
     service, method = audit.service_name, audit.method_name
@@ -247,7 +237,7 @@ def event(
         severity=names.severity(audit.method_name),
         operation=operation.id if operation else "",
         ends=bool(operation and operation.id and operation.last and not operation.first),
-        blinds=blinding(item, log_buckets),
+        blinds=blinding(audit, item.payload, log_buckets),
         sha256=hashlib.sha256(item.body).hexdigest(),
         evidence=log_object,
     )
@@ -261,40 +251,9 @@ def _region(item: Record) -> str:
 
 def _targets(item: Record) -> tuple[str, ...]:
     found = [item.audit.resource_name]
-    for delta in _deltas(item.payload, "bindingDeltas"):
+    for delta in deltas(item.payload, "bindingDeltas"):
         found.append(" ".join(str(delta.get(name, "")) for name in ("action", "role", "member")).strip())
     return tuple(text for text in dict.fromkeys(found[:_MOST_TARGETS]) if text)
-
-
-def _deltas(told: Payload, name: str) -> list[dict[str, Any]]:
-    """Return what a change of a policy added and removed, as the service tells it."""
-    if not told.serviceData:
-        return []
-    policy = body_of(told.serviceData).get("policyDelta")
-    deltas = policy.get(name) if isinstance(policy, dict) else None
-    return [one for one in deltas if isinstance(one, dict)] if isinstance(deltas, list) else []
-
-
-def blinding(item: Record, log_buckets: frozenset[str] = frozenset()) -> str:
-    """Return how a call can blind the audit log, or nothing."""
-    service, method = item.audit.service_name, item.audit.method_name
-    if direct := names.blinding(service, method):
-        return direct
-    removed = [one for one in _deltas(item.payload, "auditConfigDeltas") if one.get("action") != "ADD"]
-    exempt = [one for one in _deltas(item.payload, "auditConfigDeltas") if one.get("exemptedMember")]
-    if removed:
-        return "removes an audit config: data access logs of a service end"
-    if exempt:
-        return "exempts members from data access logs"
-    if log_buckets and service == "storage.googleapis.com":
-        bucket = item.audit.resource_name.partition("/buckets/")[2].partition("/")[0]
-        return names.blinding_bucket(method) if bucket in log_buckets else ""
-    return ""
-
-
-def may_blind(service: str) -> bool:
-    """Return whether a service's calls can blind the audit log, so that none of them is passed over."""
-    return service in ("logging.googleapis.com", "storage.googleapis.com", "cloudresourcemanager.googleapis.com")
 
 
 def understood(flagged: Flagged) -> Record:

@@ -12,7 +12,8 @@ from datetime import timedelta
 from typing import Any
 
 from monitor.decode import gcp_catalogue as names
-from monitor.decode.gcp_audit import Record, body_of, event_id, happened
+from monitor.decode.gcp_audit import Record, event_id, happened
+from monitor.decode.gcp_audit_bodies import body_of
 from monitor.facts.change import TokenExchange
 from monitor.model import EvidenceRef
 

@@ -45,16 +45,21 @@ def _folder(value: object, info: ValidationInfo) -> object:
     return Path(_absolute(_expanded(text, info), info))
 
 
-def _location(text: str, info: ValidationInfo) -> str:
+def _location(text: str, info: ValidationInfo, schemes: tuple[str, ...] = ("s3",)) -> str:
     if "://" not in text:
         return _absolute(_expanded(text, info), info)
     scheme, _, rest = text.partition("://")
     bucket, _, prefix = rest.partition("/")
-    if scheme != "s3":
-        raise ValueError(f"{shown(text)} is neither a folder nor a bucket; write a path, or s3://bucket/prefix")
+    if scheme not in schemes:
+        right = " or ".join(f"{one}://bucket/prefix" for one in schemes)
+        raise ValueError(f"{shown(text)} is neither a folder nor a bucket; write a path, or {right}")
     if wrong := bucket_mistake(bucket):
         raise ValueError(f"{shown(text)} names the bucket {shown(bucket)}, which {wrong}")
-    return f"s3://{bucket}/{prefix}".rstrip("/")
+    return f"{scheme}://{bucket}/{prefix}".rstrip("/")
+
+
+def _google(text: str, info: ValidationInfo) -> str:
+    return _location(text, info, ("gs",))
 
 
 def database_address(text: str, info: ValidationInfo) -> str:
@@ -77,6 +82,8 @@ Folder = Annotated[Path, BeforeValidator(_folder, json_schema_input_type=str)]
 """A path of this machine, absolute once loaded."""
 Location = Annotated[Text, AfterValidator(_location)]
 """A folder (absolute once loaded) or `s3://bucket/prefix`, without a slash at its end."""
+GoogleLocation = Annotated[Text, AfterValidator(_google)]
+"""A folder (absolute once loaded) or `gs://bucket/prefix`, without a slash at its end."""
 RoleName = Annotated[
     str,
     shaped(r"[A-Za-z0-9_+=,.@-]{1,64}", "is not the name of a role; write the name alone: it is taken in each account"),

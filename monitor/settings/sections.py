@@ -24,6 +24,7 @@ from monitor.settings.places import (
     ApiAddress,
     Folder,
     GoogleAddress,
+    GoogleLocation,
     Location,
     Origin,
     RoleName,
@@ -148,7 +149,7 @@ class GitHubSettings(Section):
 class GcpLogSettings(Section):
     """How Google Cloud's audit logs are read: from hourly files that a sink writes, or asked of Cloud Logging."""
 
-    location: Location | None = Field(
+    location: GoogleLocation | None = Field(
         default=None,
         description="A folder, or gs://bucket/prefix, that a sink fills; absent: Cloud Logging is asked (entries:list)",
     )

@@ -30,6 +30,8 @@ LOGS = ("activity", "system_event", "policy")
 """The audit logs that are read whole."""
 EXCHANGES = ("sts.googleapis.com", "iamcredentials.googleapis.com")
 """The services whose data access is read: they give the tokens by which others act."""
+INTERACTIVE = tuple(f".{what}." for what in ("exec", "attach", "portforward", "proxy"))
+"""Parts of the names of methods that give access to what runs in a cluster."""
 _PATH = "/v2/entries:list"
 _AUDIT = "cloudaudit.googleapis.com"
 # https://cloud.google.com/resource-manager/docs/creating-managing-projects: an id, one of a domain, or a number.
@@ -143,6 +145,9 @@ def written(window: Window, overlap: timedelta) -> str:
     logs = " OR ".join(f'log_id("{_AUDIT}/{name}")' for name in LOGS)
     services = " OR ".join(f'"{name}"' for name in EXCHANGES)
     exchanges = f'(log_id("{_AUDIT}/data_access") AND protoPayload.serviceName=({services}))'
+    # Access to what runs in a cluster is a change whichever verb carries it; a `get` of it stands in the data access log.
+    inside = " OR ".join(f'"{name}"' for name in INTERACTIVE)
+    exchanges += f' OR (log_id("{_AUDIT}/data_access") AND protoPayload.serviceName="k8s.io" AND protoPayload.methodName:({inside}))'
     received = f'receiveTimestamp>="{_moment(window.start)}" AND receiveTimestamp<"{_moment(window.end)}"'
     return f'({logs} OR {exchanges}) AND {received} AND timestamp>="{_moment(window.start - overlap)}"'
 

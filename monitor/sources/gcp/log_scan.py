@@ -14,6 +14,7 @@ import msgspec
 from monitor.decode import gcp_audit as decode
 from monitor.decode import gcp_audit_wire as wire
 from monitor.decode.cloudtrail_identity import moment
+from monitor.decode.gcp_audit_bodies import may_blind
 from monitor.decode.gcp_audit_exchange import exchange as exchange_of
 from monitor.decode.gcp_audit_identity import agent
 from monitor.decode.inflate import MAGIC, inflate
@@ -171,7 +172,7 @@ class Reader:
         return word
 
     def _told(self, place: str, service: str, caller: str) -> str:
-        if decode.may_blind(service):
+        if may_blind(service):
             return ""
         kind, _, name = place.partition("/")
         if kind == "projects" and not name.isdigit() and name not in self.task.production:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Entry = dict[str, Any]
 Test = Callable[[Entry], bool]
 AUDIT = "cloudaudit.googleapis.com"
-_TOKEN = re.compile(r'\s*(AND\b|OR\b|[()]|log_id\b|[A-Za-z_.]+|>=|<=|=|<|>|"(?:[^"\\]|\\.)*")')
+_TOKEN = re.compile(r'\s*(AND\b|OR\b|[()]|log_id\b|[A-Za-z_.]+|>=|<=|=|<|>|:|"(?:[^"\\]|\\.)*")')
 _ARGUMENTS = ("resourceNames", "filter", "orderBy")
 _MOMENTS = ("timestamp", "receiveTimestamp")
 
@@ -163,6 +163,7 @@ class _Filter:
 
 _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     "=": lambda a, b: a == b,
+    ":": lambda a, b: a is not None and str(b).lower() in str(a).lower(),
     "<": lambda a, b: a is not None and a < b,
     ">": lambda a, b: a is not None and a > b,
     "<=": lambda a, b: a is not None and a <= b,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from monitor.decode import gcp_audit
+from monitor.decode.gcp_audit_bodies import body_of
 from monitor.decode.record_kind import Kind
 from monitor.example.google import (
     CONSOLE,
@@ -296,7 +297,7 @@ def test_evidence_is_the_bytes_as_they_came_and_numbers_stay_whole() -> None:
     body = line(write(person("maria@example.com"), request={"n": 9007199254740993})).strip()
     item = gcp_audit.record(body)
     assert item.body == body
-    assert gcp_audit.body_of(item.payload.request)["n"] == 9007199254740993
+    assert body_of(item.payload.request)["n"] == 9007199254740993
     assert item.kind is Kind.WRITE
 
 
