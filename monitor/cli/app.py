@@ -11,6 +11,7 @@ from monitor import __version__
 from monitor.cli import (
     adopt,
     alerts,
+    changes,
     checks,
     config,
     db,
@@ -63,6 +64,7 @@ app.command("doctor")(doctor.doctor)
 app.command("checks")(checks.checks)
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(changes.app, name="changes")
 app.add_typer(findings.app, name="findings")
 app.add_typer(waivers.app, name="waivers")
 app.add_typer(repositories.app, name="repositories")

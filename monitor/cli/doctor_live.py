@@ -26,7 +26,7 @@ def looked(loaded: Config, clock: Callable[[], datetime]) -> list[dict[str, Any]
     from monitor.sweep import registry
 
     marks = _marks(loaded)
-    probes = [*_aws(loaded, marks, clock), *_github(loaded, marks, clock), *_gcp(loaded, clock)]
+    probes = [*_aws(loaded, marks, clock), *_github(loaded, marks, clock), *_gcp(loaded, clock), *_gcp_bucket(loaded)]
     guide = packaged() / "access/README.md"
     blindness = Blindness(registry.discover(), guide.read_text() if guide.is_file() else "")
     return [_line(one, blindness) for one in organization(together(probes))]
@@ -109,6 +109,22 @@ def _github(loaded: Config, marks: dict[str, datetime], clock: Callable[[], date
         return lambda: probe.organization(connection_of(settings), name, owed, clock)
 
     return [one(name) for name in estate.organizations]
+
+
+def _gcp_bucket(loaded: Config) -> list[Probe]:
+    from monitor.sources.connect import connect
+    from monitor.sources.gcp import bucket_probe
+    from monitor.sources.objects import GoogleAccess, Location
+
+    settings = loaded.settings.gcp
+    where = settings.logs.location if settings and settings.logs else None
+    if settings is None or where is None or not where.startswith("gs://"):
+        return []
+    google = GoogleAccess(
+        api=settings.api, credentials=str(settings.credentials or ""), impersonate=settings.impersonate or ""
+    )
+    location = Location.parse(where, google=google)
+    return [lambda: bucket_probe.bucket(location, connect(location))]
 
 
 def _gcp(loaded: Config, clock: Callable[[], datetime]) -> list[Probe]:

@@ -103,7 +103,7 @@ def _settings(answers: Answers) -> str:
     if answers.forge:
         parts.append(_GITHUB.format(start=_day(answers.at - _HISTORY)))
     if answers.project:
-        parts.append(_GCP)
+        parts.append(_GCP.format(start=_day(answers.at - _LOOK_BACK)))
     return "\n".join((*parts, _TAIL))
 
 
@@ -184,7 +184,11 @@ _GCP = """\
 #   credentials: /etc/monitor/google.json
 #   impersonate: monitor@your-project.iam.gserviceaccount.com
 gcp:
-  concurrency: 4
+  logs:
+    # Cloud Logging is asked. For many entries, let a sink of the organisation fill a bucket, and read that:
+    #   location: gs://your-audit-bucket
+    # Where the first sweep begins. A week is read in minutes; go further back when it has worked.
+    start: {start}
 """
 _TAIL = """\
 # When `monitor schedule` sweeps (UTC), and where it answers /healthz, /readyz and /metrics:

@@ -146,3 +146,19 @@ def test_a_bucket_is_read_once_and_a_late_file_then(fake: GcpFake, tmp_path: Pat
     here.sweep()
     assert read(here).counts["objects"] == 1
     assert verdicts(here.results(2))[late["insertId"]] == {"direct-production-change": "fail"}
+
+
+def test_the_doctor_says_whether_the_bucket_may_be_read_and_holds_files(fake: GcpFake, tmp_path: Path) -> None:
+    here = connected(tmp_path, fake, "gs://example-org-audit/audit")
+
+    def said() -> str:
+        return json.dumps(here("doctor", "--format", "json").json)
+
+    fake.world.buckets["example-org-audit"] = {}
+    assert "there is no file of the audit log under gs://example-org-audit/audit/" in said()
+    file = next((LOGS / "logs").rglob("*_S0.json"))
+    key = f"audit/{file.relative_to(LOGS / 'logs')}"
+    fake.world.buckets["example-org-audit"][key] = Stored(file.read_bytes())
+    assert f"the newest file is {file.relative_to(LOGS / 'logs')}" in said()
+    fake.world.denied |= {"storage.objects.get"}
+    assert "storage.objects.get on gs://example-org-audit" in said()

@@ -147,7 +147,8 @@ def written(window: Window, overlap: timedelta) -> str:
     exchanges = f'(log_id("{_AUDIT}/data_access") AND protoPayload.serviceName=({services}))'
     # Access to what runs in a cluster is a change whichever verb carries it; a `get` of it stands in the data access log.
     inside = " OR ".join(f'"{name}"' for name in INTERACTIVE)
-    exchanges += f' OR (log_id("{_AUDIT}/data_access") AND protoPayload.serviceName="k8s.io" AND protoPayload.methodName:({inside}))'
+    entered = f'protoPayload.serviceName="k8s.io" AND protoPayload.methodName:({inside})'
+    exchanges += f' OR (log_id("{_AUDIT}/data_access") AND {entered})'
     received = f'receiveTimestamp>="{_moment(window.start)}" AND receiveTimestamp<"{_moment(window.end)}"'
     return f'({logs} OR {exchanges}) AND {received} AND timestamp>="{_moment(window.start - overlap)}"'
 
