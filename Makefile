@@ -83,6 +83,8 @@ lock: $(VENV)/made
 		--custom-compile-command 'make lock' pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
 		--custom-compile-command 'make lock' --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	echo 'hatchling>=1.27' | $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --universal --python-version 3.11 \
+		--custom-compile-command 'make lock' - -o requirements-build.lock
 
 clean:
 	rm -rf $(VENV) var

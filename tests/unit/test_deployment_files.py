@@ -28,7 +28,11 @@ def mounts(service: dict[str, Any]) -> list[tuple[str, str]]:
 def test_a_service_names_only_what_exists(name: str) -> None:
     service = SERVICES[name]
     for source, _ in mounts(service):
-        if source.startswith("./"):
+        if source == "./mine":  # what the guide lets the reader make
+            assert "monitor init mine " in DEPLOYMENT
+            assert "/mine/" in (ROOT / ".gitignore").read_text().split()
+            assert "mine" in (ROOT / ".dockerignore").read_text().split()
+        elif source.startswith("./"):
             assert (ROOT / source).exists(), source
         else:
             assert source in COMPOSE["volumes"]
@@ -47,6 +51,10 @@ def test_each_secret_is_a_file_that_the_guide_makes_and_git_ignores() -> None:
     for name, secret in COMPOSE["secrets"].items():
         assert secret == {"file": f"./secrets/{name}"}
         told = name.replace("_password", "")
+        if name.endswith("_pgpass"):
+            assert "> secrets/${role}_pgpass" in DEPLOYMENT
+            assert f" {name.removesuffix('_pgpass')}" in DEPLOYMENT.partition("_pgpass")[0]
+            continue
         assert (
             f"secrets/{name}" in DEPLOYMENT
             or f" {told}" in DEPLOYMENT.partition("openssl")[0].rpartition("for role in")[2]
@@ -55,6 +63,38 @@ def test_each_secret_is_a_file_that_the_guide_makes_and_git_ignores() -> None:
     assert "secrets" in (ROOT / ".dockerignore").read_text().split()
     whole = (ROOT / "docker-compose.yml").read_text()
     assert not re.search(r"password\s*:\s*['\"]?[A-Za-z0-9]", whole, re.IGNORECASE)
+
+
+def test_no_service_holds_the_password_of_another_role() -> None:
+    for name, service in SERVICES.items():
+        held = {secret for secret in service.get("secrets", ()) if secret.endswith("_pgpass")}
+        named = set(re.findall(r"monitor_(\w+)@database", yaml.safe_dump(service)))
+        assert held == {f"{role}_pgpass" for role in named}, name
+        assert len(held) <= 1, name
+
+
+def test_the_guide_closes_the_secrets_before_it_gives_them_away() -> None:
+    assert DEPLOYMENT.index("chmod 600 secrets/*") < DEPLOYMENT.index("sudo chown 10001")
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_a_role_without_a_password_ends_the_first_start(tmp_path: Path, content: str | None) -> None:
+    script = (ROOT / "deploy/postgres/passwords.sh").read_text().replace("/run/secrets", str(tmp_path))
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "psql").write_text(f'#!/bin/sh\ncat > /dev/null\necho "$@" >> {tmp_path}/asked\n')
+    (tools / "psql").chmod(0o755)
+    for role in ("owner", "run", "prune"):
+        (tmp_path / f"{role}_password").write_text("an-example-of-a-password\n")
+    environment = {"PATH": f"{tools}:/usr/bin:/bin", "POSTGRES_USER": "postgres", "POSTGRES_DB": "monitor"}
+    ran = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "asked").read_text().count("an-example-of-a-password") == 3
+    (tmp_path / "run_password").unlink()
+    if content is not None:
+        (tmp_path / "run_password").write_text(content)
+    ran = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode != 0
 
 
 def test_images_are_pinned_by_version() -> None:
