@@ -63,8 +63,8 @@ class TokenProof(Expectation):
         min_length=1, description="Patterns of the token's subject. '*' stands for any run of characters but ':'"
     )
     audience: Text | None = Field(default=None, description="Whom the token was made for; any when it is not given")
-    providers: tuple[Text, ...] = Field(
-        default=(),
+    providers: tuple[Text, ...] | None = Field(
+        default=None,
         description="Names of identity providers that stand for the issuer where the log names them in its place, as "
         "projects/123456789012/locations/global/workloadIdentityPools/POOL/providers/PROVIDER",
     )
@@ -72,7 +72,7 @@ class TokenProof(Expectation):
     def accepts(self, issuer: str, subject: str, audience: str) -> bool:
         """Return whether the token is one of those allowed. A demanded audience that was not recorded is refused."""
         return (
-            (issuer_name(issuer) == issuer_name(self.issuer) or issuer in self.providers)
+            (issuer_name(issuer) == issuer_name(self.issuer) or issuer in (self.providers or ()))
             and any(subject_matches(pattern, subject) for pattern in self.subjects)
             and (self.audience is None or audience == self.audience)
         )
