@@ -75,6 +75,7 @@ def _rows(folder: Path) -> Iterator[dict[str, Any]]:
     from monitor.model import Outcome
 
     latest: dict[str, dict[str, Result]] = {}
+    writes: dict[str, dict[str, Any]] = {}
     if not (folder / "checkpoint").exists():
         complain("no sweep was ever sealed here, so nothing is known: run `monitor sweep`")
         return
@@ -83,16 +84,17 @@ def _rows(folder: Path) -> Iterator[dict[str, Any]]:
         for result, _, _ in manifest.results():
             if result.check in _JUDGES and result.observed.get("writes"):
                 judged.setdefault(result.subject, {})[result.check] = result
+                # A session that passes is judged by what is new of it: its earlier writes stand in earlier sweeps.
+                writes.setdefault(result.subject, {}).update({w["id"]: w for w in result.observed["writes"]})
         latest |= judged
     for session, results in latest.items():
         worst = next((r for r in results.values() if r.outcome is not Outcome.PASS), None)
-        yield _row(session, worst or next(iter(results.values())))
+        yield _row(session, worst or next(iter(results.values())), list(writes[session].values()))
 
 
-def _row(session: str, result: Result) -> dict[str, Any]:
+def _row(session: str, result: Result, writes: list[dict[str, Any]]) -> dict[str, Any]:
     from monitor.model import Outcome
 
-    writes = result.observed["writes"]
     times = sorted(datetime.fromisoformat(str(write["time"])) for write in writes)
     provider, _, account = result.scope.partition(":")
     return {
@@ -162,4 +164,4 @@ def _csv(found: list[dict[str, Any]]) -> None:
 def _cell(value: object) -> str:
     """Return a cell as text. What a spreadsheet would take for a formula is quoted: https://owasp.org/www-community/attacks/CSV_Injection."""
     text = f"{value:%Y-%m-%dT%H:%M:%SZ}" if isinstance(value, datetime) else clean(str(value), 2000)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text.lstrip().startswith(tuple("=+-@＝＋－＠\t\r")) else text

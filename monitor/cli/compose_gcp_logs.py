@@ -15,7 +15,7 @@ from monitor.model import Window
 from monitor.settings import Config
 from monitor.settings.sections import GcpLogSettings, GcpSettings
 from monitor.sources.gcp.client import GcpConnection, connect
-from monitor.sources.gcp.log_entries import EntryPage, read_entries
+from monitor.sources.gcp.log_entries import EntryPage, read_entries, unseen
 from monitor.sources.gcp.log_scopes import Reading
 from monitor.sources.gcp.log_source import GcpLogs
 from monitor.sources.objects import GoogleAccess, Location
@@ -69,6 +69,7 @@ def _asker(
             took(page.number, page.body)
 
         with connect(connection, clock=now, sleep=time.sleep, told=complain, replay=None) as client:
-            return read_entries(client, project, window, overlap, given).error
+            error = read_entries(client, project, window, overlap, given).error
+            return error or unseen(client, project)
 
     return ask

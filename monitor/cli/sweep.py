@@ -164,14 +164,23 @@ def _tell(swept: Swept, config: Config, key: SigningKey, also: str, *, first: bo
     if swept.recovered:
         say(f"Recovered   {len(swept.recovered)} sealed sweep(s) that a crash had kept out of the database")
     besides = f", and for credentials and log settings {', '.join(map(safe, watched))}" if watched else ""
+    projects = {c.scope for c in logs if c.scope.startswith("gcp:")}
+    lead = "Watched     "
     if names:
-        say(f"Watched     production {', '.join(map(safe, names))}{besides}: {len(logs)} accounts × regions")
+        regions = len(logs) - len(projects)
+        say(f"{lead}production {', '.join(map(safe, names))}{besides}: {regions} accounts × regions")
+        lead = " " * len(lead)
+    if projects:
+        told = ", ".join(safe(production.name_of(*scope.split(":")[:2])) for scope in sorted(projects))
+        say(f"{lead}{told}: {len(projects)} project{'s' if len(projects) > 1 else ''}")
+        lead = " " * len(lead)
     for organisation in production.github.organizations if production.github else ():
         forge = next(
             (c for c in sweep.coverage if c.scope == f"github:{organisation}" and "repositories" in c.counts), None
         )
         seen = number(forge.counts["repositories"]) if forge else "no"
-        say(f"{'            ' if names else 'Watched     '}GitHub {safe(organisation)}: {seen} repositories")
+        say(f"{lead}GitHub {safe(organisation)}: {seen} repositories")
+        lead = " " * len(lead)
     people = [c for c in sweep.coverage if "identities" in c.counts]
     if people:
         found = number(sum(c.counts["identities"] for c in people))

@@ -7,6 +7,7 @@ another type is told and not guessed at; bodies are lifted out first, since thei
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -18,14 +19,16 @@ from google.protobuf.json_format import ParseDict, ParseError  # type: ignore[im
 from monitor.decode import gcp_catalogue as names
 from monitor.decode.cloudtrail_identity import moment
 from monitor.decode.gcp_audit_bodies import blinding, body_of, deltas
-from monitor.decode.gcp_audit_identity import actor_of
-from monitor.decode.gcp_audit_wire import ABSENT, ERRORS, Entry, Flagged, Payload, entry, log_of, payload, short
+from monitor.decode.gcp_audit_entry import ABSENT, ERRORS, Entry, Payload, entry, log_of, payload, short
+from monitor.decode.gcp_audit_identity import actor_of, agent_number
+from monitor.decode.gcp_audit_wire import Flagged
 from monitor.decode.record_kind import Kind
 from monitor.errors import Malformed
 from monitor.facts.change import Actor, ChangeEvent
 from monitor.model import EvidenceRef
 
 PROVIDER = "gcp"
+NO_PROJECTS: Mapping[str, str] = {}
 _any = msgspec.json.Decoder().decode
 _TYPE = "type.googleapis.com/google.cloud.audit.AuditLog"
 # Only what is asked for is parsed as the provider's message: `serviceData` is an Any of types that no descriptor here knows, so
@@ -49,8 +52,12 @@ class Record(msgspec.Struct, gc=False):
     log: str
 
 
-def record(body: bytes) -> Record:
-    """Return one entry, classified. Raises Malformed."""
+def record(body: bytes, projects: Mapping[str, str] = NO_PROJECTS) -> Record:
+    """Return one entry, classified. `projects` are ids by number of those that are known. Raises Malformed.
+
+    Where numbers are known, an agent of a project with another number is not excused: what it was told to do stands in that
+    project's log, which nobody reads.
+    """
     found = entry(body)
     place, log = log_of(found.logName)
     if log not in names.LOGS:
@@ -60,12 +67,20 @@ def record(body: bytes) -> Record:
         raise Malformed("methodName or serviceName is missing")
     raw = bytes(told.authenticationInfo)
     actor = _actor(raw, audit.request_metadata.caller_supplied_user_agent)
+    if actor.service and is_foreign(actor.name, projects):
+        actor = msgspec.structs.replace(actor, service="")
     kind = kind_of(log, audit, told, actor)
     # An agent that somebody passed on is not itself the one who acted; and Google's systems have no name of their own.
     service = (actor.service or "google") if kind in (Kind.SERVICE, Kind.TELEMETRY) else ""
     if service != actor.service:
         actor = msgspec.structs.replace(actor, service=service)
-    return Record(body, found, audit, told, actor, kind, place, account_of(place, found), log)
+    return Record(body, found, audit, told, actor, kind, place, account_of(place, found, projects), log)
+
+
+def is_foreign(email: str, projects: Mapping[str, str]) -> bool:
+    """Return whether an agent acts for a project that is not among those whose numbers are known."""
+    number = agent_number(email)
+    return bool(projects and number and number not in projects)
 
 
 def _parsed(found: Entry) -> tuple[Any, Payload]:
@@ -112,9 +127,9 @@ def _caller(raw: bytes) -> Any:
         told = _any(raw)
     except ERRORS as wrong:
         raise Malformed(f"authenticationInfo: {short(wrong)}") from wrong
-    if isinstance(told, dict):
-        # A claim set of a foreign token: a Struct, which nothing here asks for.
-        told.pop("thirdPartyPrincipal", None)
+    if isinstance(told, dict) and any("_" in name for name in told):
+        # The message would take these names too, and the first look at an entry knows the others alone.
+        raise Malformed("authenticationInfo has names that Google Cloud does not write")
     return _message(told or {}, AuthenticationInfo())
 
 
@@ -139,11 +154,12 @@ def kind_of(log: str, audit: Any, told: Payload, actor: Actor) -> Kind:
     interactive = service == "k8s.io" and bool(names.INTERACTIVE.fullmatch(method))
     if log == names.DATA_ACCESS and not interactive:
         return Kind.DATA
-    if names.K8S_READS.fullmatch(method) or (not interactive and _only_reads(audit)):
+    # What stands in the activity log is there because it writes, whichever permissions it names.
+    if service == "k8s.io" and names.K8S_READS.fullmatch(method):
         return Kind.READ
     if log == names.POLICY or audit.status.code or _denied(audit):
         return Kind.ATTEMPT
-    if _is_dry_run(told):
+    if not interactive and _is_dry_run(service, method, told):
         return Kind.DRY_RUN
     if log == names.SYSTEM_EVENT:
         return Kind.SERVICE
@@ -151,14 +167,6 @@ def kind_of(log: str, audit: Any, told: Payload, actor: Actor) -> Kind:
         return Kind.TELEMETRY
     # Who passed an agent on is behind it: a person who deploys through an agent is that person.
     return Kind.SERVICE if actor.service and not actor.via else Kind.WRITE
-
-
-def _only_reads(audit: Any) -> bool:
-    """Return whether each permission that was asked for is one of reading, as the provider itself says."""
-    # https://cloud.google.com/logging/docs/reference/audit/auditlog/rest/Shared.Types/AuditLog#PermissionType
-    types = [one.permission_type for one in audit.authorization_info]
-    reads = {one.number for one in _PERMISSIONS.values if one.name in ("ADMIN_READ", "DATA_READ")}
-    return bool(types) and all(one in reads for one in types)
 
 
 _PERMISSIONS = (
@@ -172,22 +180,32 @@ def _denied(audit: Any) -> bool:
     return bool(asked) and audit.service_name == "k8s.io" and not any(one.granted for one in asked)
 
 
-def _is_dry_run(told: Payload) -> bool:
-    # https://google.aip.dev/163: a request that only validates says so.
+def _is_dry_run(service: str, method: str, told: Payload) -> bool:
     raw = bytes(told.request)
     if b"validateOnly" not in raw and b"dryRun" not in raw:
         return False
     request = body_of(told.request)
-    return request.get("validateOnly") is True or request.get("dryRun") in (True, ["All"])
+    if service != "k8s.io":
+        return request.get("validateOnly") is True  # https://google.aip.dev/163
+    # A cluster takes it from the address of a call, which is not logged. In a body, it counts for deletions alone; elsewhere
+    # it is a member that the cluster drops: https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
+    deletes = method.endswith((".delete", ".deletecollection"))
+    return deletes and request.get("dryRun") == ["All"] and str(request.get("@type", "")).endswith("DeleteOptions")
 
 
-def account_of(place: str, found: Entry) -> str:
-    """Return the project of an entry by its id; `organization-1`, `folder-1` for what is above projects."""
+def account_of(place: str, found: Entry, projects: Mapping[str, str] = NO_PROJECTS) -> str:
+    """Return the project of an entry by its id; `organization-1`, `folder-1` for what is above projects.
+
+    Empty where only a number is told that nobody knows: it may be production.
+    """
     kind, _, name = place.partition("/")
     if kind == "projects":
-        labels = found.resource.labels if found.resource else {}
+        if not name.isdigit():
+            return name
         # Some services write the project's number: the resource names the project by its id.
-        return labels.get("project_id", name) if name.isdigit() else name
+        label = found.resource.labels.get("project_id", "") if found.resource else ""
+        told = label if log_of(f"projects/{label}/logs/x")[0] and not label.isdigit() else ""
+        return projects.get(name) or told
     return f"{kind.removesuffix('s')}-{name}" if kind in ("organizations", "folders", "billingAccounts") else ""
 
 
@@ -256,8 +274,8 @@ def _targets(item: Record) -> tuple[str, ...]:
     return tuple(text for text in dict.fromkeys(found[:_MOST_TARGETS]) if text)
 
 
-def understood(flagged: Flagged) -> Record:
+def understood(flagged: Flagged, projects: Mapping[str, str] = NO_PROJECTS) -> Record:
     """Return a flagged entry, classified. Raises Malformed."""
     if flagged.broken:
         raise Malformed(flagged.broken)
-    return record(flagged.body)
+    return record(flagged.body, projects)

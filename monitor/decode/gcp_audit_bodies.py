@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from monitor.decode import gcp_catalogue as names
-from monitor.decode.gcp_audit_wire import ERRORS, Payload
+from monitor.decode.gcp_audit_entry import ERRORS, Payload
 
 _any = msgspec.json.Decoder().decode
 
@@ -44,7 +44,7 @@ def blinding(audit: Any, told: Payload, log_buckets: frozenset[str] = frozenset(
     if exempt:
         return "exempts members from data access logs"
     if log_buckets and service == "storage.googleapis.com":
-        bucket = audit.resource_name.partition("/buckets/")[2].partition("/")[0]
+        bucket = audit.resource_name.partition("buckets/")[2].partition("/")[0]
         return names.blinding_bucket(method) if bucket in log_buckets else ""
     return ""
 

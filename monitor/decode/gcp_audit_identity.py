@@ -22,12 +22,14 @@ _INTERACTIVE = re.compile(r"(?:google-cloud-sdk|gcloud)\b.* interactive/True", r
 
 def agent(email: str) -> str:
     """Return whose a caller is where Google Cloud itself acted, or a cluster's own part; empty if it is neither."""
+    return email if agent_number(email) or CLUSTER.fullmatch(email) else ""
+
+
+def agent_number(email: str) -> str:
+    """Return the number of the project for which an agent of Google acts; empty for what is none."""
     name, at, domain = email.rpartition("@")
-    if not at:
-        return email if CLUSTER.fullmatch(email) else ""
-    if APIS_AGENT.fullmatch(email):
-        return email
-    return email if domain in AGENTS and AGENT_NAME.fullmatch(name) else ""
+    found = APIS_AGENT.fullmatch(email) or (AGENT_NAME.fullmatch(name) if at and domain in AGENTS else None)
+    return found[1] if found else ""
 
 
 def actor_of(caller: AuthenticationInfo, user_agent: str) -> Actor:
@@ -36,6 +38,8 @@ def actor_of(caller: AuthenticationInfo, user_agent: str) -> Actor:
     Of several who passed a service account on, the first is who began: "the real authority".
     """
     email, subject = caller.principal_email, caller.principal_subject
+    if not email and subject.startswith("user:"):
+        email = subject.removeprefix("user:")
     origin, person = _origin(caller)
     key = caller.service_account_key_name
     named = email or subject
@@ -48,7 +52,7 @@ def actor_of(caller: AuthenticationInfo, user_agent: str) -> Actor:
     return Actor(
         kind=kind,
         name=named or "unknown",
-        account=_project(email),
+        account=agent_number(email) or _project(email),
         principals=_principals(kind, email, subject),
         principal_id=subject,
         access_key=key,
@@ -57,7 +61,7 @@ def actor_of(caller: AuthenticationInfo, user_agent: str) -> Actor:
         service=agent(email),
         via=origin,
         on_behalf_of=person,
-        human=_human(kind, person, user_agent),
+        human=_human(kind, person, subject if kind == "Federated" else origin, user_agent),
         holder=holder,
     )
 
@@ -73,11 +77,19 @@ def _principals(kind: str, email: str, subject: str) -> tuple[str, ...]:
 def _origin(caller: AuthenticationInfo) -> tuple[str, str]:
     """Return who began a delegation, and the person if it is one; both empty where there is none. It can be `[{}]`."""
     for step in caller.service_account_delegation_info:
-        email = step.first_party_principal.principal_email
-        who = email or step.principal_subject
-        if who:
-            return who, email if email and not email.endswith(_DOMAIN) and "@" in email else ""
-    return "", ""
+        email, subject = step.first_party_principal.principal_email, step.principal_subject
+        if subject.startswith("user:"):
+            email = email or subject.removeprefix("user:")
+        if email or subject:
+            person = email if email and not email.endswith(_DOMAIN) and "@" in email else ""
+            return email or subject, person or (subject if _WORKFORCE in subject else "")
+        if step.HasField("third_party_principal"):
+            return "a third party", ""
+    return ("a third party", "") if caller.HasField("third_party_principal") else ("", "")
+
+
+_WORKFORCE = "/workforcePools/"
+"""People of an identity provider of one's own: https://cloud.google.com/iam/docs/workforce-identity-federation"""
 
 
 def _kind(email: str, subject: str) -> str:
@@ -107,10 +119,12 @@ def _pool(principal: str) -> str:
     return principal.partition("/subject/")[0].partition("://iam.googleapis.com/")[2]
 
 
-def _human(kind: str, person: str, user_agent: str) -> str:
+def _human(kind: str, person: str, who: str, user_agent: str) -> str:
     """Return why a person is to be seen behind a call, or nothing."""
     if person:
         return "a user impersonates the service account"
+    if _WORKFORCE in who:
+        return "a person of the workforce"
     if kind == "User":
         if _CONSOLE.search(user_agent):
             return "user at the console"

@@ -7,40 +7,29 @@ are its evidence. https://cloud.google.com/logging/docs/reference/v2/rest/v2/Log
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 import pyarrow as pa
 
-from monitor.decode.gcp_catalogue import ACTIVITY, DATA_ACCESS, INTERACTIVE, ISSUERS, LOGS, POLICY, SYSTEM_EVENT
+from monitor.decode.gcp_audit_entry import ABSENT, ERRORS, log_of, short
+from monitor.decode.gcp_catalogue import (
+    ACTIVITY,
+    DATA_ACCESS,
+    INTERACTIVE,
+    ISSUERS,
+    POLICY,
+    SYSTEM_EVENT,
+    TAMPERING,
+)
 from monitor.errors import Malformed
 
-ABSENT = msgspec.Raw(b"")
-ERRORS = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+_NOBODY = (b"", b"[]", b"[{}]", b"null")
 
 
 class _Caller(msgspec.Struct, gc=False):
     principalEmail: str | None = None
     serviceAccountDelegationInfo: msgspec.Raw = ABSENT
-
-
-class Payload(msgspec.Struct, gc=False):
-    """An AuditLog whose parts stay bytes: most of them are looked at for few entries only."""
-
-    type: str = msgspec.field(default="", name="@type")
-    status: dict[str, Any] = {}
-    authenticationInfo: msgspec.Raw = ABSENT
-    requestMetadata: dict[str, Any] = {}
-    serviceName: str = ""
-    methodName: str = ""
-    authorizationInfo: list[dict[str, Any]] = []
-    resourceName: str = ""
-    resourceLocation: dict[str, Any] = {}
-    request: msgspec.Raw = ABSENT
-    metadata: msgspec.Raw = ABSENT
-    serviceData: msgspec.Raw = ABSENT
+    thirdPartyPrincipal: msgspec.Raw = ABSENT
 
 
 class _Call(msgspec.Struct, gc=False):
@@ -58,34 +47,6 @@ class Slim(msgspec.Struct, gc=False):
     logName: str = ""
 
 
-class Operation(msgspec.Struct, gc=False):
-    """https://cloud.google.com/logging/docs/reference/v2/rest/v2/LogEntry#LogEntryOperation"""
-
-    id: str = ""
-    producer: str = ""
-    first: bool = False
-    last: bool = False
-
-
-class Resource(msgspec.Struct, gc=False):
-    """https://cloud.google.com/logging/docs/reference/v2/rest/v2/MonitoredResource"""
-
-    type: str = ""
-    labels: dict[str, str] = {}
-
-
-class Entry(msgspec.Struct, gc=False):
-    """One entry; its payload stays as bytes."""
-
-    insertId: str = ""
-    logName: str = ""
-    timestamp: str = ""
-    receiveTimestamp: str = ""
-    protoPayload: msgspec.Raw = ABSENT
-    operation: Operation | None = None
-    resource: Resource | None = None
-
-
 class _Page(msgspec.Struct, gc=False):
     entries: list[msgspec.Raw] = []
 
@@ -94,8 +55,6 @@ Plain = Callable[[str, str, str], str]
 """Given place, service and caller of a call that writes: under which word it can be counted as it is, or empty if not."""
 _slim = msgspec.json.Decoder(Slim).decode
 _slims = msgspec.json.Decoder(Slim).decode_lines
-_payload = msgspec.json.Decoder(Payload).decode
-_entry = msgspec.json.Decoder(Entry).decode
 _page = msgspec.json.Decoder(_Page).decode
 
 
@@ -116,33 +75,6 @@ class Pass(msgspec.Struct, gc=False):
     damage: str = ""
     first: str = ""
     last: str = ""
-
-
-def entry(body: bytes) -> Entry:
-    """Return one entry. Raises Malformed if it is none."""
-    try:
-        return _entry(body)
-    except ERRORS as wrong:
-        raise Malformed(f"not a log entry: {short(wrong)}") from wrong
-
-
-def payload(raw: msgspec.Raw) -> Payload:
-    """Return an entry's payload. Raises Malformed if it is none."""
-    try:
-        return _payload(raw)
-    except ERRORS as wrong:
-        raise Malformed(f"protoPayload: {short(wrong)}") from wrong
-
-
-@lru_cache(maxsize=4096)
-def log_of(name: str) -> tuple[str, str]:
-    """Return the place (`projects/…`) and the log's own name of a `logName`, which has its slash written as %2F."""
-    place, _, log = name.partition("/logs/")
-    return place, _NAMES.get(log) or unquote(log)
-
-
-_NOBODY = (b"", b"[]", b"[{}]", b"null")
-_NAMES = {log.replace("/", "%2F"): log for log in LOGS}
 
 
 def lines(content: bytes | bytearray) -> list[bytes]:
@@ -239,8 +171,12 @@ def _counted(slims: Sequence[Slim], plain: Plain, wanted: list[int]) -> Pass:
     for number, slim in enumerate(slims):
         call = slim.protoPayload
         # Nine entries in ten are data access: the shortest way for them.
-        if call is not None and slim.logName.endswith("%2Fdata_access") and call.methodName:
-            if call.serviceName in ISSUERS or (call.serviceName == "k8s.io" and INTERACTIVE.match(call.methodName)):
+        if (
+            call is not None
+            and call.methodName
+            and slim.logName.endswith("/logs/cloudaudit.googleapis.com%2Fdata_access")
+        ):
+            if _is_looked_at(call):
                 wanted.append(number)
             else:
                 data += 1
@@ -256,6 +192,14 @@ def _counted(slims: Sequence[Slim], plain: Plain, wanted: list[int]) -> Pass:
     return Pass(len(slims), [], counted, "", min(times, default=""), max(times, default=""))
 
 
+def _is_looked_at(call: _Call) -> bool:
+    """Return whether an entry of the data access log matters: it issues credentials, reaches into a cluster, or may tamper."""
+    service, method = call.serviceName, call.methodName
+    if service == "storage.googleapis.com":
+        return method in TAMPERING
+    return service in ISSUERS or (service == "k8s.io" and bool(INTERACTIVE.match(method)))
+
+
 def _word(slim: Slim, plain: Plain) -> str:
     """Return under which word an entry counts; empty if it needs a closer look."""
     call = slim.protoPayload
@@ -263,8 +207,7 @@ def _word(slim: Slim, plain: Plain) -> str:
         return ""
     place, log = log_of(slim.logName)
     if log == DATA_ACCESS:
-        looked = call.serviceName in ISSUERS or INTERACTIVE.match(call.methodName)
-        return "" if looked else "data_events"
+        return "" if _is_looked_at(call) else "data_events"
     if log == SYSTEM_EVENT:
         return "service_writes"  # Google's own systems acted: https://cloud.google.com/logging/docs/audit#system-event
     if log == POLICY:
@@ -273,10 +216,9 @@ def _word(slim: Slim, plain: Plain) -> str:
         return ""
     caller = call.authenticationInfo
     # Whom somebody stands behind is looked at.
-    alone = caller is not None and bytes(caller.serviceAccountDelegationInfo) in _NOBODY
+    alone = (
+        caller is not None
+        and caller.thirdPartyPrincipal is ABSENT
+        and bytes(caller.serviceAccountDelegationInfo) in _NOBODY
+    )
     return plain(place, call.serviceName, (caller.principalEmail or "") if caller and alone else "")
-
-
-def short(wrong: BaseException) -> str:
-    """Return an error in one line of at most 160 characters."""
-    return str(wrong).replace("\n", " ")[:160] or type(wrong).__name__

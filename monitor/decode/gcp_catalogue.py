@@ -28,32 +28,33 @@ SIGN_IN = frozenset({"login.googleapis.com", "cloudoauth.googleapis.com"})
 AGENTS = frozenset(
     f"{name}.iam.gserviceaccount.com"
     for name in (
-        "cloud-filer", "cloud-memcache-sa", "cloud-ml.google.com", "cloud-redis", "cloud-tpu", "cloudcomposer-accounts",
-        "compute-system", "container-analysis", "container-engine-robot", "containerregistry", "dataflow-service-producer-prod",
-        "dataproc-accounts", "endpoints-portal", "firebase-rules", "gae-api-prod.google.com", "gcf-admin-robot",
-        "gcp-binaryauthorization", "gcp-gae-service", "gcp-sa-accessapproval", "gcp-sa-alloydb", "gcp-sa-anthos",
-        "gcp-sa-anthosconfigmanagement", "gcp-sa-anthossupport", "gcp-sa-apigateway", "gcp-sa-apigateway-mgmt", "gcp-sa-apigee",
-        "gcp-sa-apihub", "gcp-sa-appdevexperience", "gcp-sa-artifactregistry", "gcp-sa-assuredworkloads", "gcp-sa-automl",
-        "gcp-sa-backupdr", "gcp-sa-batch", "gcp-sa-bigqueryconnection", "gcp-sa-bigquerydatatransfer", "gcp-sa-bigtable",
-        "gcp-sa-bms", "gcp-sa-certificatemanager", "gcp-sa-cloudasset", "gcp-sa-cloudbatch", "gcp-sa-cloudbuild",
-        "gcp-sa-clouddeploy", "gcp-sa-cloudkms", "gcp-sa-cloudoptimization", "gcp-sa-cloudscheduler", "gcp-sa-cloud-sql",
-        "gcp-sa-cloud-trace", "gcp-sa-cloudtasks", "gcp-sa-config", "gcp-sa-connectors", "gcp-sa-dataform", "gcp-sa-datafusion",
-        "gcp-sa-datalabeling", "gcp-sa-dataplex", "gcp-sa-datastream", "gcp-sa-dep", "gcp-sa-dlp",
-        "gcp-sa-dns", "gcp-sa-ekms", "gcp-sa-eventarc", "gcp-sa-firebase", "gcp-sa-firestore", "gcp-sa-gkebackup",
-        "gcp-sa-gkehub", "gcp-sa-gkemulticloud", "gcp-sa-gkenode", "gcp-sa-healthcare", "gcp-sa-iap", "gcp-sa-ktd-control",
-        "gcp-sa-logging", "gcp-sa-mcsd", "gcp-sa-memorystore", "gcp-sa-meshcontrolplane", "gcp-sa-meshconfig",
-        "gcp-sa-meshdataplane", "gcp-sa-monitoring-notification", "gcp-sa-networkconnectivity", "gcp-sa-notebooks",
-        "gcp-sa-osconfig", "gcp-sa-privateca", "gcp-sa-prod-dai-core", "gcp-sa-pubsub", "gcp-sa-recommendationengine",
-        "gcp-sa-retail", "gcp-sa-runapps", "gcp-sa-secretmanager", "gcp-sa-securitycenter", "gcp-sa-servicedirectory",
-        "gcp-sa-servicemesh", "gcp-sa-slz", "gcp-sa-spanner", "gcp-sa-spectrumsas", "gcp-sa-storageinsights", "gcp-sa-tpu",
-        "gcp-sa-transcoder", "gcp-sa-visualinspection", "gcp-sa-vmmigration", "gcp-sa-vmwareengine", "gcp-sa-vpcaccess",
+        "cloud-filer", "cloud-memcache-sa", "cloud-ml.google.com", "cloud-redis", "cloudcomposer-accounts",
+        "compute-system", "container-analysis", "container-engine-robot", "containerregistry",
+        "dataflow-service-producer-prod", "dataproc-accounts", "dlp-api", "endpoints-portal", "firebase-rules",
+        "gae-api-prod.google.com", "gcf-admin-robot", "gcp-gae-service", "gcp-sa-accessapproval", "gcp-sa-alloydb",
+        "gcp-sa-anthos", "gcp-sa-anthosconfigmanagement", "gcp-sa-anthossupport", "gcp-sa-apigateway",
+        "gcp-sa-apigateway-mgmt", "gcp-sa-apigee", "gcp-sa-appdevexperience", "gcp-sa-artifactregistry",
+        "gcp-sa-assuredworkloads", "gcp-sa-automl", "gcp-sa-backupdr", "gcp-sa-bigquery-condel",
+        "gcp-sa-bigquerydatatransfer", "gcp-sa-bigtable", "gcp-sa-binaryauthorization", "gcp-sa-bms",
+        "gcp-sa-certificatemanager", "gcp-sa-cloud-sql", "gcp-sa-cloud-trace", "gcp-sa-cloudasset",
+        "gcp-sa-cloudbatch", "gcp-sa-cloudbuild", "gcp-sa-clouddeploy", "gcp-sa-cloudkms", "gcp-sa-cloudoptim",
+        "gcp-sa-cloudscheduler", "gcp-sa-cloudtasks", "gcp-sa-config", "gcp-sa-connectors", "gcp-sa-dataform",
+        "gcp-sa-datafusion", "gcp-sa-datalabeling", "gcp-sa-dataplex", "gcp-sa-datastream", "gcp-sa-ekms",
+        "gcp-sa-eventarc", "gcp-sa-firebase", "gcp-sa-firestore", "gcp-sa-gkebackup", "gcp-sa-gkehub",
+        "gcp-sa-gkemulticloud", "gcp-sa-gkenode", "gcp-sa-healthcare", "gcp-sa-iap", "gcp-sa-ktd-control",
+        "gcp-sa-logging", "gcp-sa-mcsd", "gcp-sa-meshconfig", "gcp-sa-meshcontrolplane", "gcp-sa-meshdataplane",
+        "gcp-sa-monitoring-notification", "gcp-sa-networkconnectivity", "gcp-sa-notebooks", "gcp-sa-osconfig",
+        "gcp-sa-privateca", "gcp-sa-prod-dai-core", "gcp-sa-pubsub", "gcp-sa-recommendationengine", "gcp-sa-retail",
+        "gcp-sa-runapps", "gcp-sa-secretmanager", "gcp-sa-servicedirectory", "gcp-sa-servicemesh", "gcp-sa-slz",
+        "gcp-sa-spanner", "gcp-sa-spectrumsas", "gcp-sa-storageinsights", "gcp-sa-transcoder",
+        "gcp-sa-visualinspection", "gcp-sa-vmmigration", "gcp-sa-vmwareengine", "gcp-sa-vpcaccess",
         "gcp-sa-websecurityscanner", "gcp-sa-workflows", "gcp-sa-workstations", "gs-project-accounts",
         "remotebuildexecution", "serverless-robot-prod", "service-consumer-management", "service-networking",
         "sourcerepo-service-accounts", "storage-transfer-service", "trifacta-gcloud-prod",
     )
 )  # fmt: skip
-AGENT_NAME = re.compile(r"(?:service|project|bq|staging)-[0-9]{1,20}|[0-9]{1,20}", re.ASCII)
-APIS_AGENT = re.compile(r"[0-9]{1,20}@cloudservices\.gserviceaccount\.com", re.ASCII)
+AGENT_NAME = re.compile(r"(?:service|project)-([0-9]{1,20})", re.ASCII)
+APIS_AGENT = re.compile(r"([0-9]{1,20})@cloudservices\.gserviceaccount\.com", re.ASCII)
 """The Google APIs Service Agent: https://cloud.google.com/iam/docs/service-account-types#google-apis-agent"""
 
 # What a cluster's own parts are called: https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings
@@ -61,10 +62,10 @@ APIS_AGENT = re.compile(r"[0-9]{1,20}@cloudservices\.gserviceaccount\.com", re.A
 # cluster did not give; workloads in a namespace of one's own are one's own.
 CLUSTER = re.compile(
     r"system:(?:kube-controller-manager|kube-scheduler|kube-proxy|apiserver|node-problem-detector|addon-manager|vpa-recommender"
-    r"|cloud-controller-manager|clustermetrics|glbc|gke-[a-z0-9-]+|gcp-controller-manager|konnectivity-server"
-    r"|l7-lb-controller|storageversionmigrator|managed-certificate-controller|pdcsi-controller|snapshot-controller"
-    r"|node:[A-Za-z0-9.-]+|serviceaccount:(?:kube-system|gke-managed-system|gmp-system|gke-gmp-system|gke-managed-[a-z0-9-]+)"
-    r":[A-Za-z0-9.-]+)",
+    r"|cloud-controller-manager|clustermetrics|glbc|gcp-controller-manager|konnectivity-server|gke-common-webhooks"
+    r"|gke-controller-manager|gke-master-healthcheck|l7-lb-controller|storageversionmigrator|managed-certificate-controller"
+    r"|pdcsi-controller|snapshot-controller|node:[A-Za-z0-9.-]+"
+    r"|serviceaccount:(?:kube-system|gke-managed-system|gke-managed-cim|gmp-system|gke-gmp-system):[A-Za-z0-9.-]+)",
     re.ASCII,
 )
 # Questions that are asked by creating an object: https://kubernetes.io/docs/reference/access-authn-authz/authorization/
@@ -97,7 +98,10 @@ _BLINDING_BUCKET = {
     "storage.buckets.patch": "changes the bucket that holds the audit log",
     "storage.setIamPermissions": "changes who may touch the bucket that holds the audit log",
     "storage.objects.delete": "deletes files of the audit log",
+    "storage.objects.update": "changes files of the audit log",
 }
+TAMPERING = frozenset({"storage.objects.delete", "storage.objects.update"})
+"""Calls that stand in the data access log, and yet matter where they meet a bucket that holds the audit log."""
 
 
 def last(method: str) -> str:

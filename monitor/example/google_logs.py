@@ -18,7 +18,7 @@ def key(made: Json) -> str:
     """Return in which hourly file an entry stands: that of its hour, or an addendum if it came late."""
     when = datetime.fromisoformat(made["timestamp"][:19] + "+00:00")
     received = datetime.fromisoformat(made["receiveTimestamp"][:19] + "+00:00")
-    shard = "A0" if received - when > _LATE else "S0"
+    shard = f"A0:{int(received.timestamp())}" if received - when > _LATE else "S0"
     log = made["logName"].rpartition("%2F")[2]
     return f"cloudaudit.googleapis.com/{log}/{when:%Y/%m/%d}/{when:%H}:00:00_{when:%H}:59:59_{shard}.json"
 

@@ -66,6 +66,12 @@ def warnings(sections: Sections) -> Iterator[Wrong]:
                 ("production", "aws", "accounts", n, "regions"),
                 "IAM and other global services are logged in us-east-1, which is not listed: their changes go unseen",
             )
+    for n, project in enumerate(sections.production.gcp.projects if sections.production.gcp else ()):
+        if project.number is None:
+            yield (
+                ("production", "gcp", "projects", n),
+                f"{project.id} has no number: agents of Google that act for strangers' projects are not told from its own",
+            )
     for n, identity in enumerate(sections.deploy_identities):
         if isinstance(identity.proof, SessionProof) and not identity.proof.assumed_by:
             yield (

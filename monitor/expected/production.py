@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from monitor.expected.fields import AccountId, OrganizationId, OrganizationName, ProjectId, Region, Text
 from monitor.model import Expectation
@@ -47,6 +48,10 @@ class GcpProject(Expectation):
     """One project of Google Cloud."""
 
     id: ProjectId = Field(description="The project's id, not its number")
+    number: Annotated[Text, StringConstraints(pattern="^[0-9]{1,20}$")] | None = Field(
+        default=None,
+        description="Its number, in quotes: logs name some projects by it, and only agents of numbers that are known pass",
+    )
     name: Text = Field(description="What people call it; shown in every result")
 
 

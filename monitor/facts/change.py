@@ -91,6 +91,13 @@ class ChangeEvent(msgspec.Struct, frozen=True, kw_only=True):
     evidence: EvidenceRef | None = None
 
 
+def operation(event: ChangeEvent) -> str:
+    """Return which long-running operation an event belongs to: in which account, of which call, and whose it is."""
+    actor = event.actor
+    parts = (event.account, event.action, event.operation, actor.name, actor.principal_id, actor.holder, actor.via)
+    return "\x1f".join(parts)
+
+
 class ChangeSession(msgspec.Struct, frozen=True, kw_only=True):
     """All known writes of one session in one account, with the chain of credentials that led to them.
 

@@ -36,7 +36,10 @@ def session_id(event: ChangeEvent) -> str:
     else:
         parts = [actor.name, actor.access_key, event.time.strftime("%Y-%m-%d")]
         parts += [actor.holder] if actor.holder else []
-    account = event.account if _ACCOUNT.fullmatch(event.account) else "unknown"
+    account = event.account
+    if not _ACCOUNT.fullmatch(account):
+        parts += [account] if account else []
+        account = "unknown"
     return f"{event.provider}:{account}:session:{_digest(chr(10).join((actor.kind, *parts)))[:16]}{suffix}"
 
 
@@ -72,6 +75,7 @@ class Exchanges:
     def __init__(self, exchanges: Iterable[TokenExchange]) -> None:
         self._by_key: dict[str, TokenExchange] = {}
         self._by_holder: dict[str, list[TokenExchange]] = {}
+        self._known: dict[TokenExchange, frozenset[tuple[str, ...] | None]] = {}
         for found in sorted(exchanges, key=lambda e: (e.time, e.id)):
             if found.holder:
                 self._by_holder.setdefault(found.holder, []).append(found)
@@ -115,27 +119,42 @@ class Exchanges:
             key = source.access_key
 
     def _held(self, actor: Actor, at: datetime) -> tuple[tuple[TokenExchange, ...], Unknown | None]:
+        """Follow each exchange that may have given these credentials, and answer only if all of them have the same origin.
+
+        Nothing tells which of them was used, and one of them may prove what another does not.
+        """
+        alive = self._alive(actor.holder, at)
+        ends = frozenset().union(*(self._origins(found, _LONGEST_CHAIN) for found in alive))
         chain: list[TokenExchange] = []
         holder, moment = actor.holder, at
-        while True:
-            alive = self._alive(holder, moment)
-            if not alive or len(chain) >= _LONGEST_CHAIN:
-                return tuple(chain), Unknown(
-                    "the token exchange that gave these credentials is not among the records read",
-                    "switch on the data access logs of what issues credentials, where the identity is and where its tokens "
-                    "come from (docs/identities.md), and read them",
-                )
-            if len({(e.kind, e.issuer, e.subject, e.source.name, e.source.holder) for e in alive}) > 1:
-                # Nothing tells which of them was used, and one of them may prove what another does not.
-                return tuple(chain), Unknown(
-                    f"{len(alive)} exchanges gave the same holder credentials that were good then, and they differ",
-                    "let each identity come from one provider",
-                )
-            found = alive[-1]
+        while holder and len(chain) < _LONGEST_CHAIN and (found := self.given(holder, moment)) is not None:
             chain.append(found)
-            if found.kind in _ORIGINS or not found.source.holder:
-                return tuple(chain), None
-            holder, moment = found.source.holder, found.time
+            holder, moment = ("" if found.kind in _ORIGINS else found.source.holder), found.time
+        if not ends or None in ends:
+            return tuple(chain), Unknown(
+                "the token exchange that gave these credentials is not among the records read",
+                "switch on the data access logs of what issues credentials, where the identity is and where its tokens come "
+                "from (docs/gcp-audit-logs.md), and read them",
+            )
+        if len(ends) > 1:
+            return tuple(chain), Unknown(
+                f"exchanges of {len(ends)} origins gave the same holder credentials that were good then",
+                "let each identity come from one provider",
+            )
+        return tuple(chain), None
+
+    def _origins(self, found: TokenExchange, steps: int) -> frozenset[tuple[str, ...] | None]:
+        """Return what the credentials of an exchange may come from; None among them where that is not known."""
+        if found.kind in _ORIGINS or not found.source.holder:
+            return frozenset(
+                {(found.kind, found.issuer, found.subject, found.audience, found.source.name, found.source.human)}
+            )
+        known = self._known.get(found)
+        if known is None:
+            before = self._alive(found.source.holder, found.time) if steps else []
+            known = frozenset().union(*(self._origins(one, steps - 1) for one in before)) or frozenset({None})
+            self._known[found] = known
+        return known
 
 
 def _lost(chain: list[TokenExchange], actor: Actor) -> Unknown:

@@ -12,7 +12,8 @@ from monitor.decode import cloudtrail
 from monitor.decode.cloudtrail_exchange import exchange as exchange_of
 from monitor.decode.record_kind import WHY, Kind
 from monitor.errors import Malformed
-from monitor.facts.change import ChangeEvent, ChangeSession, TokenExchange
+from monitor.expected.models import Production
+from monitor.facts.change import ChangeEvent, ChangeSession, TokenExchange, operation
 from monitor.facts.session import Exchanges, join
 from monitor.model import Check, Expectation, Outcome, Result, Severity, Sweep, Window
 from monitor.sweep.evaluate import Expected, run
@@ -125,12 +126,18 @@ def _of(text: bytes) -> list[bytes]:
     return [text]
 
 
+class _Places(Expectation):
+    """What is production."""
+
+    production: Production = Production()
+
+
 Item = Malformed | TokenExchange | ChangeEvent | tuple[Kind, str, str]
 """What a document is: not to be understood; an issuing of credentials; a write; else its kind, who called, and its id."""
 
 
 def judge_events(
-    found: Sequence[bytes], item_of: Callable[[bytes], Item], checks: Sequence[Check], expected: Expected
+    found: Sequence[bytes], item_of: Callable[[bytes, Production], Item], checks: Sequence[Check], expected: Expected
 ) -> Iterator[Judged]:
     """Yield one verdict a document, in order. Token exchanges anywhere among the documents serve as session proof.
 
@@ -138,10 +145,11 @@ def judge_events(
     """
     built = Built(expected)
     mine = [check for check in checks if ChangeSession in check.facts]
-    items = [item_of(body) for body in found]
+    production = built.build(_Places).production
+    items = [item_of(body, production) for body in found]
     exchanges = Exchanges(item for item in items if isinstance(item, TokenExchange))
     begun = {
-        _operation(item): n
+        operation(item): n
         for n, item in enumerate(items, 1)
         if isinstance(item, ChangeEvent) and item.operation and not item.ends
     }
@@ -152,8 +160,8 @@ def judge_events(
         elif isinstance(item, TokenExchange):
             reason = f"{WHY[Kind.CREDENTIALS]}, kept for session proof"
             yield _not_judged(n, item.source.name, reason, item.id)
-        elif isinstance(item, ChangeEvent) and item.ends and _operation(item) in begun:
-            reason = f"the end of an operation that began with document {begun[_operation(item)]}: one change"
+        elif isinstance(item, ChangeEvent) and item.ends and operation(item) in begun:
+            reason = f"the end of an operation that began with document {begun[operation(item)]}: one change"
             yield _not_judged(n, item.actor.name, reason, item.id)
         elif isinstance(item, ChangeEvent):
             yield _judged(n, item, exchanges, mine, built, sweep)
@@ -166,16 +174,12 @@ def _not_judged(n: int, who: str, reason: str, event: str) -> Judged:
     return Judged(n=n, outcome=Outcome.NOT_APPLICABLE, check=_JUDGED_BY, actor=who, reason=reason, subject=event)
 
 
-def _operation(event: ChangeEvent) -> tuple[str, str, str]:
-    return event.account, event.action, event.operation
-
-
 def judge_cloudtrail(found: Sequence[bytes], checks: Sequence[Check], expected: Expected) -> Iterator[Judged]:
     """Yield one verdict for each record of CloudTrail."""
     return judge_events(found, _cloudtrail, checks, expected)
 
 
-def _cloudtrail(body: bytes) -> Item:
+def _cloudtrail(body: bytes, production: Production) -> Item:
     try:
         record = cloudtrail.record(body)
         if record.kind is Kind.CREDENTIALS and (exchange := exchange_of(record)):
@@ -189,13 +193,15 @@ def _cloudtrail(body: bytes) -> Item:
         return wrong
 
 
-def _gcp(body: bytes) -> Item:
+def _gcp(body: bytes, production: Production) -> Item:
     # Google's own library costs a tenth of a second, and most documents are of other kinds.
     from monitor.decode import gcp_audit
     from monitor.decode.gcp_audit_exchange import exchange as issued
 
     try:
-        record = gcp_audit.record(body)
+        estate = production.gcp
+        numbers = {p.number: p.id for p in (*estate.projects, *estate.watched) if p.number} if estate else {}
+        record = gcp_audit.record(body, numbers)
         if record.kind is Kind.CREDENTIALS and (exchange := issued(record)):
             return exchange
         if record.kind in (Kind.WRITE, Kind.SERVICE):
@@ -205,7 +211,7 @@ def _gcp(body: bytes) -> Item:
         return wrong
 
 
-KINDS: dict[str, Callable[[bytes], Item]] = {"cloudtrail": _cloudtrail, "gcp-audit": _gcp}
+KINDS: dict[str, Callable[[bytes, Production], Item]] = {"cloudtrail": _cloudtrail, "gcp-audit": _gcp}
 
 
 def _judged(

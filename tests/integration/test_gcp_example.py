@@ -177,7 +177,7 @@ def test_what_cannot_be_read_is_a_gap_and_the_rest_is_judged(copied: Installatio
 
 
 def test_a_late_file_is_read_exactly_once(copied: Installation, tmp_path: Path) -> None:
-    late = next((tmp_path / "logs/logs").rglob("*_A0.json"))
+    late = next((tmp_path / "logs/logs").rglob("*_A0:*.json"))
     body = late.read_bytes()
     late.unlink()
     copied.edit("monitor.yaml", "    end: 2026-04-01T01:00:00Z", "    end: 2026-03-22T00:00:00Z")

@@ -111,8 +111,8 @@ class TrailLogs:
         """Return the writes of these sessions from the retained parts, judged anew from their exact bytes."""
         keep = connect(self.reading.retained)
         found: list[ChangeEvent] = []
-        mine = [part for part in parts if part.account.isdigit() or part.account == "unknown"]
-        for account, key, digest, raw in retained.of_sessions(keep, mine, sessions):
+        mine = [session for session in sessions if session.startswith(f"{decode.PROVIDER}:")]
+        for account, key, digest, raw in retained.of_sessions(keep, parts, mine) if mine else ():
             item = decode.record(raw, None, account)
             blinds = decode.blinding(item.wide, self.log_buckets)
             ref = EvidenceRef(kind="log-object", name=key, sha256=digest)

@@ -18,9 +18,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from monitor.errors import Malformed, SourceError
+from monitor.errors import Denied, Malformed, SourceError
 from monitor.model import Window
-from monitor.sources.gcp.client import BEGINNINGS, MOST_PAGES
+from monitor.sources.gcp.client import BEGINNINGS, MOST_PAGES, GcpClient
+from monitor.sources.gcp.log_calls import granted
 from monitor.sources.gcp.wire import Expired, Question, Reply, outward
 
 SOURCE = "gcp.logs"
@@ -114,6 +115,29 @@ def read_entries(
         if not isinstance(told.error, Expired):
             break
     return Entries(pages=told.pages, error=outward(told.error, SOURCE) if told.error else None)
+
+
+def unseen(client: GcpClient, project: str) -> SourceError | None:
+    """Return why entries of the data access log may be lacking; None if they may be read.
+
+    Without the permission they are left out of the answer, and nothing says so:
+    https://cloud.google.com/logging/docs/access-control#permissions
+    """
+    try:
+        found = client.ask(granted(project, (PRIVATE,), f"gcp:{project}")).content.get("permissions")
+    except SourceError as failed:
+        return outward(failed, SOURCE)
+    if isinstance(found, list) and PRIVATE in found:
+        return None
+    return Denied(
+        f"entries of the data access log of {project} are left out for this reader",
+        permission=f"{PRIVATE} on projects/{project} (roles/logging.privateLogViewer)",
+        source=SOURCE,
+        scope=f"gcp:{project}",
+    )
+
+
+PRIVATE = "logging.privateLogEntries.list"
 
 
 def question(project: str, window: Window, overlap: timedelta) -> EntriesQuestion:

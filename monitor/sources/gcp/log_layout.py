@@ -1,4 +1,4 @@
-"""Where a sink puts its hourly files in a bucket: `LOG/YYYY/MM/DD/HH:MM:SS_HH:MM:SS_Sn.json`; `An` holds what came late.
+"""Where a sink puts its hourly files in a bucket: `LOG/YYYY/MM/DD/HH:MM:SS_HH:MM:SS_Sn.json`; `An:UNIXTIME` holds what came late.
 
 https://cloud.google.com/logging/docs/export/storage
 """
@@ -13,7 +13,7 @@ from monitor.decode.gcp_catalogue import LOGS
 
 _FILE = re.compile(
     r"cloudaudit\.googleapis\.com/(?:activity|data_access|system_event|policy)/(\d{4})/(\d\d)/(\d\d)/"
-    r"(\d\d):(\d\d):(\d\d)_\d\d:\d\d:\d\d_[SA]\d{1,6}\.json(?:\.gz)?",
+    r"(\d\d):(\d\d):(\d\d)_\d\d:\d\d:\d\d_(?:S\d{1,6}|A\d{1,6}(?::\d{1,20})?)\.json(?:\.gz)?",
     re.ASCII,
 )
 HOUR = timedelta(hours=1)

@@ -29,7 +29,7 @@ from monitor.sources.connect import connect
 from monitor.sources.objects import Location, ObjectInfo, Objects
 from monitor.sources.scanned import Scanned
 
-FLUSH = 20_000
+FLUSH = 4_000
 """Rows held before they are written: bounds a worker's memory whatever the archive's size."""
 
 
@@ -42,6 +42,8 @@ class Task(msgspec.Struct, frozen=True):
     objects: tuple[tuple[str, str, ObjectInfo], ...]
     """Of each object: its scope, nothing, and its listing."""
     production: frozenset[str]
+    projects: dict[str, str] = {}
+    """Ids of declared projects by number, as far as the numbers are known."""
     source: str = ""
     log_buckets: frozenset[str] = frozenset()
     limit: int = 256 << 20
@@ -177,11 +179,11 @@ class Reader:
         kind, _, name = place.partition("/")
         if kind == "projects" and not name.isdigit() and name not in self.task.production:
             return "elsewhere"
-        return "service_writes" if agent(caller) else ""
+        return "service_writes" if agent(caller) and not decode.is_foreign(caller, self.task.projects) else ""
 
     def _record(self, flagged: wire.Flagged, ref: EvidenceRef) -> str:
         """Judge one entry; return the field of LogObject under which it counts. Raises Malformed."""
-        item = decode.understood(flagged)
+        item = decode.understood(flagged, self.task.projects)
         if item.kind is Kind.CREDENTIALS:
             issued = exchange_of(item, log_object=ref)
             if issued is not None and not self._met(issued):
@@ -189,7 +191,8 @@ class Reader:
                 self._row(item, issued, "exchange", "", ref)
             return "exchanges"
         event = decode.event(item, log_object=ref, log_buckets=self.task.log_buckets)
-        if item.kind is not Kind.WRITE and not (item.kind is Kind.SERVICE and event.blinds):
+        blinds = bool(event.blinds) and item.kind in (Kind.SERVICE, Kind.DATA)
+        if item.kind is not Kind.WRITE and not blinds:
             return COUNTED[item.kind]
         if item.account and item.account not in self.task.production and not event.blinds:
             return "elsewhere"

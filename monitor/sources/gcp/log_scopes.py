@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from monitor.decode.gcp_catalogue import ACTIVITY
 from monitor.errors import SourceError
 from monitor.facts.log_object import LogObject
 from monitor.model import CoverageStatus, ScopeCoverage, Window
@@ -64,18 +65,24 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Files(msgspec.Struct):
-    """The hourly files of one sweep: which are new, when the newest was made, and what could not be listed or read."""
+    """The hourly files of one sweep: which are new, when the newest of changes was made, and what could not be listed or read."""
 
     new: list[ObjectInfo] = []
     heard: datetime | None = None
-    strangers: int = 0
+    strangers: list[str] = []
+    """What lies among them and has no name of such a file: what it holds is not known."""
     failed: list[Failure] = []
 
 
-def list_new(store: Objects, reading: Reading, window: Window, first: bool, memory: Memory) -> Files:
-    """Return the files that were not read yet, of hours that have ended before the window does."""
+def list_new(
+    store: Objects, reading: Reading, window: Window, memory: Memory, *, first: bool, joined: bool = False
+) -> Files:
+    """Return the files that were not read yet, of hours that have ended before the window does.
+
+    With `joined`, a project was declared since: files that were read without it are read again, since its entries were left out.
+    """
     found = Files()
-    known = memory.read_keys(reading.source, FILES)
+    known = () if joined else memory.read_keys(reading.source, FILES)
     damaged = memory.damaged_keys(reading.source, FILES)
     # Before the first sweep nothing can be late.
     start = window.start - (timedelta() if first else reading.overlap)
@@ -85,9 +92,10 @@ def list_new(store: Objects, reading: Reading, window: Window, first: bool, memo
             for info in store.walk(folder):
                 hour = layout.hour_of(info.key)
                 if hour is None:
-                    found.strangers += 1
+                    found.strangers.append(info.key)
                 elif hour < window.end:
-                    found.heard = max(hour + layout.HOUR, found.heard or hour)
+                    if folder.startswith(ACTIVITY):
+                        found.heard = max(hour + layout.HOUR, found.heard or hour)
                     # What was damaged is read again only for the window in which it lies: it is that window's gap.
                     again = info.key in damaged and hour >= window.start
                     if (info.key not in known or again) and hour + layout.HOUR > start:
@@ -136,7 +144,7 @@ def coverage(
 def silence(heard: datetime | None, window: Window, reading: Reading) -> str:
     """Return why the files that are there may not be all; empty if they may."""
     if heard is None:
-        return "no file of the audit log was delivered"
+        return "no file of changes (activity) was delivered"
     if window.end - heard > reading.silence:
-        return f"no file was delivered since {heard:%Y-%m-%dT%H:%MZ}"
+        return f"no file of changes (activity) was delivered since {heard:%Y-%m-%dT%H:%MZ}"
     return ""

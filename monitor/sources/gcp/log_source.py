@@ -12,7 +12,7 @@ import msgspec
 from monitor.decode import gcp_audit as decode
 from monitor.errors import SourceError
 from monitor.expected.models import GcpEstate
-from monitor.facts.change import ChangeEvent
+from monitor.facts.change import ChangeEvent, operation
 from monitor.facts.log_object import RetainedPart
 from monitor.facts.remembered import Remembered
 from monitor.model import EvidenceRef, ScopeCoverage, Window
@@ -24,7 +24,7 @@ from monitor.sources.objects import ObjectInfo
 from monitor.sources.ports import Collected, Memory, Progress, Request
 from monitor.sources.scanned import Scanned, groups, merge, work
 
-OPERATION = "gcp.operation"
+OPERATION, ENDED = "gcp.operation", "gcp.operation-ended"
 _LONGEST_OPERATION = timedelta(days=14)
 
 
@@ -54,6 +54,7 @@ class GcpLogs:
         self.asker = asker
         self.log_buckets = log_buckets
         self.production = frozenset(project.id for project in estate.projects)
+        self.projects = {one.number: one.id for one in (*estate.projects, *estate.watched) if one.number}
 
     def scopes(self) -> dict[str, tuple[str, ...]]:
         """Return the declared projects."""
@@ -77,12 +78,14 @@ class GcpLogs:
     def recall(self, parts: Sequence[RetainedPart], sessions: Collection[str]) -> list[ChangeEvent]:
         """Return the writes of these sessions from the retained parts, judged anew from their exact bytes."""
         keep = connect(self.reading.retained)
-        mine = [part for part in parts if not part.account.isdigit()]
+        mine = [session for session in sessions if session.startswith(f"{decode.PROVIDER}:")]
         found: list[ChangeEvent] = []
-        for _, key, digest, raw in retained.of_sessions(keep, mine, sessions):
+        for _, key, digest, raw in retained.of_sessions(keep, parts, mine) if mine else ():
             ref = EvidenceRef(kind="log-object", name=key, sha256=digest)
-            found.append(decode.event(decode.record(raw), log_object=ref, log_buckets=self.log_buckets))
-        return found
+            item = decode.record(raw, self.projects)
+            found.append(decode.event(item, log_object=ref, log_buckets=self.log_buckets))
+        begun = {operation(event) for event in found if event.operation and not event.ends}
+        return [event for event in found if not (event.ends and operation(event) in begun)]
 
     def _task(self, name: str, objects: tuple[tuple[str, str, ObjectInfo], ...] = ()) -> Task:
         reading = self.reading
@@ -93,6 +96,7 @@ class GcpLogs:
             retained=reading.retained,
             objects=objects,
             production=self.production,
+            projects=self.projects,
             source=reading.source,
             log_buckets=self.log_buckets,
             limit=reading.limit,
@@ -105,14 +109,28 @@ class GcpLogs:
         marks = memory.marks()
         scopes = self.scopes()[NAME]
         window = self.due(request, memory)
-        first = not any(f"{NAME}|{scope}" in marks for scope in scopes)
+        marked = [f"{NAME}|{scope}" in marks for scope in scopes]
         progress("listing log files", 0, 1)
-        files = list_new(connect(reading.logs), reading, window, first, memory)
+        files = list_new(
+            connect(reading.logs),
+            reading,
+            window,
+            memory,
+            first=not any(marked),
+            joined=any(marked) and not all(marked),
+        )
         scanned = self._scan(request, files, progress)
         files.failed += [(kind, key, what, todo) for one in scanned for _, key, kind, what, todo in one.unread]
         merge(scanned, memory, connect(reading.retained), answer)
-        if files.strangers:
-            answer.notes["strangers"] = {NAME: files.strangers}
+        files.failed += [
+            (
+                "Malformed",
+                key,
+                "its name is not that of a sink's file, so that it was not read",
+                "move it away, or report it",
+            )
+            for key in files.strangers
+        ]
         for scope in scopes:
             due = reading.window(scope, request, marks)
             silent = silence(files.heard, due, reading) if due.end > due.start else ""
@@ -177,21 +195,27 @@ class GcpLogs:
 
 
 def _join_operations(request: Request, memory: Memory, answer: Collected) -> None:
-    """Let the last entry of an operation be no second change, where its first one was seen, now or in an earlier sweep."""
+    """Let the last entry of an operation be no second change, where its first one was seen, now or in an earlier sweep.
+
+    An operation ends once, and by whom it was begun.
+    """
     events = [fact for fact in answer.facts if isinstance(fact, ChangeEvent) and fact.operation]
-    begun = {_operation(event): event for event in events if not event.ends}
     if not events:
         return
-    known = {one.subject for one in memory.remembered(OPERATION, since=request.at - _LONGEST_OPERATION)}
-    ended = {id(event) for event in events if event.ends and (_operation(event) in begun or _operation(event) in known)}
-    over = {_operation(event) for event in events if event.ends}
-    answer.facts[:] = [fact for fact in answer.facts if id(fact) not in ended]
+    since = request.at - _LONGEST_OPERATION
+    over = {one.subject for one in memory.remembered(ENDED, since=since)}
+    begun = {one.subject for one in memory.remembered(OPERATION, since=since)} - over
+    first = {operation(event): event for event in events if not event.ends}
+    begun |= first.keys()
+    dropped: dict[str, ChangeEvent] = {}
+    for event in events:
+        if event.ends and operation(event) in begun:
+            dropped.setdefault(operation(event), event)
+    gone = {id(event) for event in dropped.values()}
+    answer.facts[:] = [fact for fact in answer.facts if id(fact) not in gone]
+    noted = [(OPERATION, name, event) for name, event in sorted(first.items()) if name not in dropped]
+    noted += [(ENDED, name, event) for name, event in sorted(dropped.items()) if name not in first]
     answer.remember += [
-        Remembered(kind=OPERATION, id=name, subject=name, at=event.time, body=msgspec.Raw(b"{}"))
-        for name, event in sorted(begun.items())
-        if name not in over
+        Remembered(kind=kind, id=name, subject=name, at=event.time, body=msgspec.Raw(b"{}"))
+        for kind, name, event in noted
     ]
-
-
-def _operation(event: ChangeEvent) -> str:
-    return f"{event.account} {event.action} {event.operation}"

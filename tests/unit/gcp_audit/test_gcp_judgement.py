@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,6 +31,8 @@ from monitor.example.google import (
     through,
 )
 from monitor.example.google_plan import DEPLOY, update
+from monitor.sources.gcp.log_scan import Reader, Task
+from monitor.sources.objects import Location
 from monitor.sweep.documents import KINDS, Judged, documents, judge_events
 from tests.unit.sweep.cases import CHECKS, DIRECT, PROOF, expected
 
@@ -150,7 +153,6 @@ def test_exec_is_seen_whichever_verb_and_log_carry_it() -> None:
 NO_CHANGE = [
     (entry(AT, "storage.googleapis.com", "storage.objects.get", "x", alone(DEPLOY), log=DATA_ACCESS, reads=True), "data-plane"),
     (write(person("a@example.com"), granted=False, status={"code": 7, "details": [{"@type": "x/y", "n": 1}]}), "attempt"),
-    (write(person("a@example.com"), reads=True), "read-only"),
     (write(person("a@example.com"), request={"validateOnly": True}), "dry run"),
     (k8s("ana@example.com", "authorization.v1.selfsubjectaccessreviews.create"), "read-only"),
     (entry(AT, "login.googleapis.com", "google.login.LoginService.loginSuccess", "x", person("a@example.com")), "sign-in"),
@@ -210,7 +212,7 @@ def test_two_providers_that_gave_the_same_holder_credentials_prove_nothing() -> 
     both = [exchanged(AT - MINUTE, MAIN, provider=f"{POOL}/providers/other"), *delivery()]
     outcome, _, reason = told(*both)
     assert outcome == "unknown"
-    assert "they differ" in reason
+    assert "exchanges of 2 origins" in reason
 
 
 def test_credentials_that_had_ended_prove_nothing() -> None:
@@ -346,3 +348,139 @@ def test_what_can_blind_the_log_is_told(service: str, method: str, more: dict[st
     event = gcp_audit.event(gcp_audit.record(line(made)), log_buckets=frozenset({"example-org-audit"}))
     assert blinds in event.blinds
     assert bool(event.blinds) is bool(blinds)
+
+
+def scanned(*entries: dict[str, Any]) -> dict[str, int]:
+    """Return what the scan counts of a file with these entries."""
+    with tempfile.TemporaryDirectory() as folder:
+        where = Location(folder=folder)
+        known = {"100000000042": "example-prod"}
+        task = Task(
+            "t", where, where, (), frozenset({"example-prod"}), known, log_buckets=frozenset({"example-org-audit"})
+        )
+        reader = Reader(task)
+        reader.file("x", "gcp", b"".join(map(line, entries)))
+        (found,) = reader.answer.objects
+    fields = ("reads", "attempts", "data_events", "service_writes", "telemetry", "writes", "exchanges", "elsewhere")
+    return {name: getattr(found, name) for name in fields if getattr(found, name)} | (
+        {"damage": 1} if found.damage else {}
+    )
+
+
+def test_an_agent_of_a_strangers_project_does_not_pass() -> None:
+    for caller in (
+        "999999999999@cloudservices.gserviceaccount.com",
+        "service-999999999999@gcp-sa-cloudbuild.iam.gserviceaccount.com",
+    ):
+        assert told(write(alone(caller)))[0] == "fail"
+        assert scanned(write(alone(caller))) == {"writes": 1}
+    assert scanned(write(alone(AGENT))) == {"service_writes": 1}
+
+
+THIRD = {"thirdPartyPrincipal": {"thirdPartyClaims": {"sub": "evil"}}}
+
+
+@pytest.mark.parametrize(
+    "caller",
+    [
+        {"principalEmail": AGENT, "serviceAccountDelegationInfo": [THIRD]},
+        {"principalEmail": AGENT, **THIRD},
+        {"principalEmail": AGENT, "serviceAccountDelegationInfo": [{}, {"principalSubject": "user:maria@example.com"}]},
+    ],
+)
+def test_whoever_stands_behind_an_agent_is_seen_in_both_ways_of_reading(caller: dict[str, Any]) -> None:
+    assert told(write(caller))[0] == "fail"
+    assert scanned(write(caller)) == {"writes": 1}
+
+
+def test_people_without_an_email_are_people() -> None:
+    staff = "principal://iam.googleapis.com/locations/global/workforcePools/staff/subject/maria@example.com"
+    for caller in (
+        {"principalSubject": staff},
+        {"principalSubject": "user:maria@example.com"},
+        {"principalEmail": DEPLOY, "serviceAccountDelegationInfo": [{"principalSubject": staff}]},
+        {"principalEmail": DEPLOY, "serviceAccountDelegationInfo": [{"principalSubject": "user:maria@example.com"}]},
+    ):
+        event = gcp_audit.event(gcp_audit.record(line(write(caller))))
+        assert event.actor.human, caller
+
+
+def test_a_body_cannot_call_itself_a_dry_run_of_a_cluster() -> None:
+    patch = {"@type": "k8s.io/Patch", "spec": {}}
+    for request in ({"dryRun": True}, {"dryRun": ["All"]}, {"validateOnly": True}):
+        made = k8s("ana@example.com", "apps.v1.deployments.patch", request=patch | request)
+        assert told(made)[0] == "fail"
+        assert scanned(made) == {"writes": 1}
+    assert told(k8s("ana@example.com", "core.v1.pods.exec.create", request={"validateOnly": True}))[0] == "fail"
+    gone = {"@type": "meta.k8s.io/v1.DeleteOptions", "dryRun": ["All"]}
+    assert told(k8s("ana@example.com", "core.v1.pods.delete", request=gone))[0] == "not-applicable"
+
+
+def test_an_unproven_token_does_not_hide_behind_a_proven_one() -> None:
+    """An exchange of another provider is an hour old when the pipeline comes; its service account's token still lives."""
+    other = f"{POOL}/providers/other"
+    evil = [exchanged(AT, MAIN, provider=other), became(AT + 59 * MINUTE, DEPLOY, {"principalSubject": MAIN})]
+    good = [exchanged(AT + 80 * MINUTE, MAIN), became(AT + 80 * MINUTE, DEPLOY, {"principalSubject": MAIN})]
+    done = update(AT + 90 * MINUTE, through(DEPLOY, MAIN))[0]
+    assert told(*good, done)[0] == "pass"
+    assert told(*evil, *good, done)[:2] == ("unknown", PROOF)
+    assert told(*evil[1:], *good, done)[:2] == ("unknown", PROOF)
+
+
+def test_a_project_named_by_its_number_is_known_by_it_or_is_unplaced() -> None:
+    made = write(person("maria@example.com"), project="100000000042")
+    assert told(made)[0] == "fail"
+    assert scanned(made) == {"writes": 1}
+    stranger = write(person("maria@example.com"), project="999999999999")
+    assert told(stranger)[0] == "unknown"
+    assert scanned(stranger) == {"writes": 1}
+
+
+def test_an_operation_ends_by_whom_it_was_begun_and_once() -> None:
+    first, _ = update(AT, alone(AGENT))
+    _, last = update(AT, person("maria@example.com"))
+    assert [one.outcome.value for one in judged(first, last)] == ["pass", "fail"]
+    mine, end = update(AT, person("tom@example.com"))
+    assert [one.outcome.value for one in judged(mine, last, end)] == ["fail", "fail", "not-applicable"]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\0b", "../../x", "A B", "", "x/y"])
+def test_a_place_that_is_none_is_damage_and_goes_nowhere(name: str) -> None:
+    made = write(person("maria@example.com"), project=name)
+    assert told(made)[0] == "error"
+    assert scanned(made) == {"damage": 1}
+
+
+@pytest.mark.parametrize(
+    "name", ["system:serviceaccount:gke-managed-evil:x", "system:gke-evil", "system:serviceaccount:gke-managed:x"]
+)
+def test_a_namespace_that_anybody_can_make_is_not_the_clusters_own(name: str) -> None:
+    assert told(k8s(name, "apps.v1.deployments.patch"))[0] == "fail"
+
+
+def test_names_that_only_one_way_of_reading_knows_are_refused_by_both() -> None:
+    twin = {
+        "principalEmail": AGENT,
+        "service_account_delegation_info": [{"first_party_principal": {"principal_email": "x@y.z"}}],
+    }
+    assert told(write(twin))[0] == "error"
+    made = write(person("maria@example.com"))
+    made["logName"] = "projects/example-prod/logs/x%2Fdata_access"
+    assert told(made)[0] == "error"
+    assert scanned(made) == {"damage": 1}
+
+
+def test_the_activity_log_holds_writes_whichever_permission_it_names() -> None:
+    made = write(person("maria@example.com"), reads=True)
+    assert told(made)[0] == "fail"
+    assert scanned(made) == {"writes": 1}
+
+
+def test_whoever_deletes_files_of_the_log_is_told() -> None:
+    key = "projects/_/buckets/{}/objects/cloudaudit.googleapis.com/activity/2026/03/01/00:00:00_00:59:59_S0.json"
+    gone = ("storage.googleapis.com", "storage.objects.delete")
+    mine = entry(AT, *gone, key.format("example-org-audit"), person("maria@example.com"), log=DATA_ACCESS)
+    assert scanned(mine) == {"writes": 1}
+    assert scanned(entry(AT, *gone, key.format("receipts"), person("maria@example.com"), log=DATA_ACCESS)) == {
+        "data_events": 1
+    }
