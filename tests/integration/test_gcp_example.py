@@ -6,15 +6,19 @@ import json
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from monitor.example.google_logs import write_project
-from monitor.model import CoverageStatus, Outcome, Result
+from monitor.example.google import entry, line, person, subject, through
+from monitor.example.google_logs import key, write_project
+from monitor.example.google_plan import DEPLOY, delivery, update
+from monitor.model import CoverageStatus, Outcome, Result, ScopeCoverage
 from tests.fakes.installation import ROOT, Installation
 
 LOGS = ROOT / "config/captured/gcp-logs"
+FIREWALL = ("compute.googleapis.com", "v1.compute.firewalls.insert", "projects/example-prod/global/firewalls/x")
 SESSION = "gcp:example-prod:session:"
 TRUTH = json.loads((LOGS / "truth.json").read_text())
 
@@ -62,8 +66,8 @@ def verdicts(results: list[Result]) -> dict[str, dict[str, str]]:
 def test_each_planted_case_is_judged_as_it_is(swept: Installation, case: dict[str, object]) -> None:
     found = verdicts(swept.results(0))
     seen: dict[str, str] = {}
-    for entry in case["ids"]:  # type: ignore[attr-defined]
-        seen |= found.get(entry, {})
+    for one in case["ids"]:  # type: ignore[attr-defined]
+        seen |= found.get(one, {})
     assert seen == case["verdicts"]
 
 
@@ -189,3 +193,97 @@ def test_a_late_file_is_read_exactly_once(copied: Installation, tmp_path: Path) 
     assert read.counts["objects"] == 1
     entry = next(case for case in TRUTH if case["name"] == "late")["ids"][0]
     assert verdicts(copied.results(1))[entry] == {"direct-production-change": "fail"}
+
+
+def added(folder: Path, *entries: dict[str, object]) -> None:
+    """Put entries into the hourly files where a sink would put them."""
+    for made in entries:
+        path = folder / "logs/logs" / key(made)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((path.read_bytes() if path.exists() else b"") + line(made))
+
+
+def gcp_logs(of: Installation, number: int = -1) -> dict[str, ScopeCoverage]:
+    return {c.scope: c for c in of.manifests()[number].coverage() if c.source == "gcp.logs"}
+
+
+def test_a_project_that_is_declared_later_is_read_from_the_start(copied: Installation, tmp_path: Path) -> None:
+    when = datetime(2026, 3, 3, 11, tzinfo=UTC)
+    made = entry(when, *FIREWALL, person("maria@example.com"), project="example-new")
+    added(tmp_path, made)
+    copied.sweep()
+    assert made["insertId"] not in verdicts(copied.results(0))
+    copied.edit("expected/production.yaml", "    projects:\n", "    projects:\n      - {id: example-new, name: new}\n")
+    copied.sweep()
+    found = [r for r in copied.results(1) if r.scope == "gcp:example-new" and r.observed.get("writes")]
+    assert [r.outcome for r in found] == [Outcome.FAIL]
+    assert gcp_logs(copied)["gcp:example-new"].status is CoverageStatus.COMPLETE
+    subjects = [r.subject for r in copied.results(1) if r.subject.startswith(SESSION) and r.outcome is Outcome.PASS]
+    before = {r.subject for r in copied.results(0)}
+    assert set(subjects) <= before, "what was known is not new"
+
+
+def test_a_file_of_another_name_is_a_gap(copied: Installation, tmp_path: Path) -> None:
+    day = next((tmp_path / "logs/logs/cloudaudit.googleapis.com/activity").rglob("*_S0.json")).parent
+    (day / "08:00:00_08:59:59_S0.json.part").write_bytes(b"{}\n")
+    copied.sweep()
+    (read,) = gcp_logs(copied).values()
+    assert read.status is CoverageStatus.PARTIAL
+    assert "_S0.json.part" in read.gaps[0]
+
+
+def test_silence_of_the_activity_log_alone_is_no_quiet(copied: Installation, tmp_path: Path) -> None:
+    for file in (tmp_path / "logs/logs/cloudaudit.googleapis.com/activity/2026/03").glob("2[3-9]/*.json"):
+        file.unlink()
+    for file in (tmp_path / "logs/logs/cloudaudit.googleapis.com/activity/2026/03").glob("3*/*.json"):
+        file.unlink()
+    copied.sweep()
+    (read,) = gcp_logs(copied).values()
+    assert read.status is CoverageStatus.PARTIAL
+    assert "no file of changes (activity) was delivered since 2026-03-22" in read.reason
+
+
+def test_an_operation_that_ends_in_a_later_sweep_is_one_change_and_ends_once(
+    copied: Installation, tmp_path: Path
+) -> None:
+    first, last = update(datetime(2026, 3, 30, 20, tzinfo=UTC), person("maria@example.com"), "long")
+    later = datetime(2026, 3, 31, 20, tzinfo=UTC)
+    ends = [json.loads(json.dumps(last)) for _ in range(2)]
+    for number, end in enumerate(ends):
+        end |= {
+            "timestamp": f"{later:%Y-%m-%dT%H}:0{number}:00Z",
+            "receiveTimestamp": f"{later:%Y-%m-%dT%H}:0{number}:01Z",
+        }
+        end["insertId"] = f"end{number}"
+    copied.edit("monitor.yaml", "    end: 2026-04-01T01:00:00Z", "    end: 2026-03-31T00:00:00Z")
+    added(tmp_path, first)
+    copied.sweep()
+    assert verdicts(copied.results(0))[first["insertId"]] == {"direct-production-change": "fail"}
+    added(tmp_path, ends[0])
+    copied.edit("monitor.yaml", "    end: 2026-03-31T00:00:00Z", "    end: 2026-03-31T23:00:00Z")
+    copied.sweep()
+    assert "end0" not in verdicts(copied.results(1))
+    again = datetime(2026, 3, 31, 23, 30, tzinfo=UTC)
+    ends[1] |= {"timestamp": f"{again:%Y-%m-%dT%H:%M:%SZ}", "receiveTimestamp": f"{again:%Y-%m-%dT%H:%M:%SZ}"}
+    added(tmp_path, ends[1])
+    copied.edit("monitor.yaml", "    end: 2026-03-31T23:00:00Z", "    end: 2026-04-01T01:00:00Z")
+    copied.sweep()
+    found = verdicts(copied.results(2))
+    assert found["end1"] == {"direct-production-change": "fail"}
+    assert "end0" not in found, "judged anew, it is still one change"
+
+
+def test_a_session_is_listed_with_all_its_writes_over_sweeps(copied: Installation, tmp_path: Path) -> None:
+    when = datetime(2026, 3, 30, 20, 30, tzinfo=UTC)
+    entries = delivery(when)
+    copied.edit("monitor.yaml", "    end: 2026-04-01T01:00:00Z", "    end: 2026-03-30T21:00:00Z")
+    added(tmp_path, *entries)
+    copied.sweep()
+    more = update(when + timedelta(minutes=45), through(DEPLOY, subject("accounts")))[0]
+    added(tmp_path, more)
+    copied.edit("monitor.yaml", "    end: 2026-03-30T21:00:00Z", "    end: 2026-03-30T22:00:00Z")
+    copied.sweep()
+    rows = copied("changes", "list", "--format", "json", "--from", "2026-03-30T20:00", "--to", "2026-03-30T22:00").json
+    (row,) = (row for row in rows if row["actor"] == DEPLOY)
+    assert row["writes"] == 3
+    assert (row["class"], row["outcome"]) == ("normal", "pass")

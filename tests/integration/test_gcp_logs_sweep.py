@@ -130,6 +130,15 @@ def test_a_refusal_leaves_the_log_unread_and_says_what_to_grant(fake: GcpFake, t
     judged_as_planted(here, 1)
 
 
+def test_data_access_that_is_left_out_in_silence_is_a_gap(fake: GcpFake, tmp_path: Path) -> None:
+    fake.world.entries = everything()
+    fake.world.denied |= {"logging.privateLogEntries.list"}
+    here = connected(tmp_path, fake)
+    here.sweep()
+    assert read(here).status is CoverageStatus.DENIED
+    assert "logging.privateLogEntries.list" in read(here).grant
+
+
 def test_a_bucket_is_read_once_and_a_late_file_then(fake: GcpFake, tmp_path: Path) -> None:
     bucket = fake.world.buckets.setdefault("example-org-audit", {})
     for file in sorted((LOGS / "logs").rglob("*.json")):

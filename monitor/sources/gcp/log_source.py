@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from functools import partial
@@ -72,7 +72,7 @@ class GcpLogs:
         answer.notes["locations"] = {NAME: str(self.reading.logs or "entries:list")}
         read = self._files if self.reading.logs else self._asked
         read(request, memory, progress, answer)
-        _join_operations(request, memory, answer)
+        self._join_operations(self.due(request, memory).start, memory, answer)
         return answer
 
     def recall(self, parts: Sequence[RetainedPart], sessions: Collection[str]) -> list[ChangeEvent]:
@@ -84,8 +84,7 @@ class GcpLogs:
             ref = EvidenceRef(kind="log-object", name=key, sha256=digest)
             item = decode.record(raw, self.projects)
             found.append(decode.event(item, log_object=ref, log_buckets=self.log_buckets))
-        begun = {operation(event) for event in found if event.operation and not event.ends}
-        return [event for event in found if not (event.ends and operation(event) in begun)]
+        return found
 
     def _task(self, name: str, objects: tuple[tuple[str, str, ObjectInfo], ...] = ()) -> Task:
         reading = self.reading
@@ -193,29 +192,44 @@ class GcpLogs:
             answer.marks[f"{NAME}|{read.scope}"] = window.end
         answer.since[read.scope.partition(":")[2]] = window.start
 
+    def _join_operations(self, start: datetime, memory: Memory, answer: Collected) -> None:
+        """Let the last entry of an operation be no second change, where its first one was seen, now or in an earlier sweep.
 
-def _join_operations(request: Request, memory: Memory, answer: Collected) -> None:
-    """Let the last entry of an operation be no second change, where its first one was seen, now or in an earlier sweep.
+        An operation ends once, and by whom it was begun.
+        """
+        events = [fact for fact in answer.facts if isinstance(fact, ChangeEvent) and fact.operation]
+        if not events:
+            return
+        since = start - _LONGEST_OPERATION
+        over = {one.subject for one in memory.remembered(ENDED, since=since)}
+        begun = {one.subject for one in memory.remembered(OPERATION, since=since)} - over
+        first = {operation(event): event for event in events if not event.ends}
+        begun |= first.keys()
+        dropped: dict[str, ChangeEvent] = {}
+        for event in events:
+            if event.ends and operation(event) in begun:
+                dropped.setdefault(operation(event), event)
+        gone = {id(event) for event in dropped.values()}
+        answer.facts[:] = [fact for fact in answer.facts if id(fact) not in gone]
+        self._forget(dropped.values(), answer)
+        noted = [(OPERATION, name, event) for name, event in sorted(first.items()) if name not in dropped]
+        noted += [(ENDED, name, event) for name, event in sorted(dropped.items()) if name not in first]
+        answer.remember += [
+            Remembered(kind=kind, id=name, subject=name, at=event.time, body=msgspec.Raw(b"{}"))
+            for kind, name, event in noted
+        ]
 
-    An operation ends once, and by whom it was begun.
-    """
-    events = [fact for fact in answer.facts if isinstance(fact, ChangeEvent) and fact.operation]
-    if not events:
-        return
-    since = request.at - _LONGEST_OPERATION
-    over = {one.subject for one in memory.remembered(ENDED, since=since)}
-    begun = {one.subject for one in memory.remembered(OPERATION, since=since)} - over
-    first = {operation(event): event for event in events if not event.ends}
-    begun |= first.keys()
-    dropped: dict[str, ChangeEvent] = {}
-    for event in events:
-        if event.ends and operation(event) in begun:
-            dropped.setdefault(operation(event), event)
-    gone = {id(event) for event in dropped.values()}
-    answer.facts[:] = [fact for fact in answer.facts if id(fact) not in gone]
-    noted = [(OPERATION, name, event) for name, event in sorted(first.items()) if name not in dropped]
-    noted += [(ENDED, name, event) for name, event in sorted(dropped.items()) if name not in first]
-    answer.remember += [
-        Remembered(kind=kind, id=name, subject=name, at=event.time, body=msgspec.Raw(b"{}"))
-        for kind, name, event in noted
-    ]
+    def _forget(self, events: Iterable[ChangeEvent], answer: Collected) -> None:
+        """Take events out of the retained parts: they would be judged again without the entry that began them."""
+        unwanted: dict[tuple[str, str], set[tuple[str, str]]] = {}
+        for event in events:
+            place = (event.account, event.time.isoformat()[:10])
+            unwanted.setdefault(place, set()).add((event.id, event.sha256))
+        keep = connect(self.reading.retained)
+        kept = [
+            retained.without(keep, part, unwanted[part.account, part.day])
+            if (part.account, part.day) in unwanted
+            else part
+            for part in answer.parts
+        ]
+        answer.parts[:] = [part for part in kept if part]
