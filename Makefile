@@ -6,7 +6,6 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.11 python3.12 python3.13 pytho
 VENV ?= .venv
 BIN := $(VENV)/bin
 CONFIG ?= config
-JOBS ?= auto
 
 .PHONY: help sweep test lint unit bench example fake-github lock clean soak
 
@@ -46,9 +45,8 @@ lint: $(VENV)/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Whole files go to one process, since what their tests share is costly to make.
 unit: $(VENV)/dev
-	$(BIN)/pytest -n $(JOBS) --dist loadfile
+	$(BIN)/pytest
 
 test: lint unit
 

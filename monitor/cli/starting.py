@@ -184,6 +184,7 @@ _GCP = """\
 #   credentials: /etc/monitor/google.json
 #   impersonate: monitor@your-project.iam.gserviceaccount.com
 gcp:
+  concurrency: 4
   logs:
     # Cloud Logging is asked. For many entries, let a sink of the organisation fill a bucket, and read that:
     #   location: gs://your-audit-bucket
@@ -237,6 +238,7 @@ _PROJECTS = """\
     projects:
       - id: {project}
         name: production  # change me
+        # Its number, from `gcloud projects describe`: number: "123456789012"
 """
 _IDENTITIES = """\
 # yaml-language-server: $schema=../schema/expected.json

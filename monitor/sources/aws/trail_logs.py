@@ -11,6 +11,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 
+import msgspec
+
 from monitor.decode import cloudtrail as decode
 from monitor.expected.models import AwsEstate
 from monitor.facts.audit_log import LogChain
@@ -102,6 +104,9 @@ class TrailLogs:
         for scope in scopes:
             objects = [found for found in answer.objects if found.scope == scope.name]
             read = coverage(scope, objects, newest.get(scope.name))
+            if self.reading.logs.bucket:
+                # One GetObject each; what lists them is some calls a day and scope.
+                read = msgspec.structs.replace(read, counts=read.counts | {"requests": len(objects)})
             answer.coverage.append(read)
             if advances(scope, read, newest.get(scope.name)):
                 answer.marks[f"{NAME}|{scope.name}"] = scope.window.end

@@ -175,6 +175,7 @@ class GcpLogs:
         for scope, window, _, failed in read:
             mine = [found for found in answer.objects if found.scope == scope]
             told = coverage(scope, window, mine, failed, behind=self._behind(window, request), silent="")
+            told = msgspec.structs.replace(told, counts=told.counts | {"requests": len(mine)})
             self._covered(told, window, failed, marks, answer)
 
     def _behind(self, window: Window, request: Request) -> bool:
