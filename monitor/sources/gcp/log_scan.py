@@ -29,7 +29,7 @@ from monitor.sources.connect import connect
 from monitor.sources.objects import Location, ObjectInfo, Objects
 from monitor.sources.scanned import Scanned
 
-FLUSH = 4_000
+FLUSH = 20_000
 """Rows held before they are written: bounds a worker's memory whatever the archive's size."""
 
 
