@@ -65,6 +65,10 @@ class GcpEstate(Expectation):
         default=(),
         description="Projects that are not production, but through which its credentials pass, as those of pools",
     )
+    above: tuple[Annotated[Text, StringConstraints(pattern="^(organizations|folders)/[0-9]{1,20}$")], ...] = Field(
+        default=(),
+        description="The organisation and folders above, as organizations/123456789012: calls on them can blind the log of all",
+    )
 
 
 class Production(Expectation):

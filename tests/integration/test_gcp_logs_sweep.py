@@ -139,6 +139,27 @@ def test_data_access_that_is_left_out_in_silence_is_a_gap(fake: GcpFake, tmp_pat
     assert "logging.privateLogEntries.list" in read(here).grant
 
 
+def test_a_call_above_the_projects_that_blinds_the_log_is_told(fake: GcpFake, tmp_path: Path) -> None:
+    above = "organizations/100000000001"
+    made = entry(
+        datetime(2026, 3, 5, 10, tzinfo=UTC),
+        "logging.googleapis.com",
+        "google.logging.v2.ConfigServiceV2.DeleteSink",
+        f"{above}/sinks/audit",
+        person("maria@example.com"),
+    )
+    made["logName"] = f"{above}/logs/cloudaudit.googleapis.com%2Factivity"
+    fake.world.entries = [*everything(), made]
+    here = connected(tmp_path, fake)
+    here.edit("expected/production.yaml", "  gcp:\n", f"  gcp:\n    above: [{above}]\n")
+    here.sweep()
+    read = {c.scope: c for c in here.manifests()[0].coverage() if c.source == "gcp.logs"}
+    assert read["gcp:organization-100000000001"].status is CoverageStatus.COMPLETE
+    (told,) = (r for r in here.results(0) if r.scope == "gcp:organization-100000000001" and "blinding" in r.subject)
+    assert told.outcome is Outcome.FAIL
+    assert told.severity.value == "critical"
+
+
 def test_a_bucket_is_read_once_and_a_late_file_then(fake: GcpFake, tmp_path: Path) -> None:
     bucket = fake.world.buckets.setdefault("example-org-audit", {})
     for file in sorted((LOGS / "logs").rglob("*.json")):

@@ -36,6 +36,7 @@ INTERACTIVE = tuple(f".{what}." for what in ("exec", "attach", "portforward", "p
 _PATH = "/v2/entries:list"
 _AUDIT = "cloudaudit.googleapis.com"
 # https://cloud.google.com/resource-manager/docs/creating-managing-projects: an id, one of a domain, or a number.
+_ABOVE = re.compile(r"(?:organizations|folders)/[0-9]{1,20}", re.ASCII)
 _PROJECT = re.compile(r"(?:[a-z0-9][a-z0-9.-]{0,62}:)?[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 
 
@@ -68,7 +69,7 @@ class EntriesQuestion(Question, frozen=True, kw_only=True):
     @property
     def told(self) -> str:
         """Return how it is named to a person."""
-        return f"{self.name} projects/{self.project}"
+        return f"{self.name} {resource(self.project)}"
 
     @property
     def paged(self) -> bool:
@@ -118,11 +119,13 @@ def read_entries(
 
 
 def unseen(client: GcpClient, project: str) -> SourceError | None:
-    """Return why entries of the data access log may be lacking; None if they may be read.
+    """Return why entries of the data access log may be lacking; None if they may be read, or none is asked for.
 
     Without the permission they are left out of the answer, and nothing says so:
     https://cloud.google.com/logging/docs/access-control#permissions
     """
+    if _ABOVE.fullmatch(project):
+        return None  # Credentials are issued in projects.
     try:
         found = client.ask(granted(project, (PRIVATE,), f"gcp:{project}")).content.get("permissions")
     except SourceError as failed:
@@ -140,18 +143,24 @@ def unseen(client: GcpClient, project: str) -> SourceError | None:
 PRIVATE = "logging.privateLogEntries.list"
 
 
+def resource(name: str) -> str:
+    """Return the resource of a project by its id, or of an organisation or a folder, which is named as a resource already."""
+    return name if _ABOVE.fullmatch(name) else f"projects/{name}"
+
+
 def question(project: str, window: Window, overlap: timedelta) -> EntriesQuestion:
     """Return the question for the first page. Raises Malformed for what is not the name of a project."""
     scope = f"gcp:{project}"
-    if not _PROJECT.fullmatch(project):
+    if not _PROJECT.fullmatch(project) and not _ABOVE.fullmatch(project):
         raise Malformed(f"{project[:200]!a} is not the name of a project", source=SOURCE, scope=scope[:200])
+    place = resource(project)
     asked = {
-        "resourceNames": [f"projects/{project}"],
+        "resourceNames": [place],
         "filter": written(window, overlap),
         "orderBy": "timestamp asc",
         "pageSize": PAGE_SIZE,
     }
-    permission = f"logging.logEntries.list on projects/{project}"
+    permission = f"logging.logEntries.list on {place}"
     return EntriesQuestion(
         name="logging.entries.list",
         service="logging",

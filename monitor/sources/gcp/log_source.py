@@ -33,6 +33,12 @@ Asker = Callable[[str, Window, timedelta, Callable[[int, bytes], None]], SourceE
 page with its number; returns why there are no more, or None at the end."""
 
 
+def _scope(place: str) -> str:
+    """Return the scope of a project (`gcp:example-prod`), or of what is above (`gcp:organization-1`, as entries are placed)."""
+    kind, slash, number = place.partition("/")
+    return f"gcp:{kind.removesuffix('s')}-{number}" if slash else f"gcp:{place}"
+
+
 class GcpLogs:
     """Reads the audit logs of all declared projects. `executor` gives the pool of workers; `asker` asks where no files are."""
 
@@ -57,8 +63,14 @@ class GcpLogs:
         self.projects = {one.number: one.id for one in (*estate.projects, *estate.watched) if one.number}
 
     def scopes(self) -> dict[str, tuple[str, ...]]:
-        """Return the declared projects."""
-        return {NAME: tuple(f"gcp:{project.id}" for project in (*self.estate.projects, *self.estate.watched))}
+        """Return the declared projects, and what is declared above them."""
+        return {NAME: tuple(_scope(name) for name in self._places)}
+
+    @property
+    def _places(self) -> tuple[str, ...]:
+        """Return projects by their ids, and what is above them by its name."""
+        projects = (*self.estate.projects, *self.estate.watched)
+        return (*(project.id for project in projects), *self.estate.above)
 
     def due(self, request: Request, memory: Memory) -> Window:
         """Return the span from the oldest mark of a declared project to what has settled."""
@@ -152,10 +164,9 @@ class GcpLogs:
     def _asked(self, request: Request, memory: Memory, progress: Progress, answer: Collected) -> None:
         assert self.asker
         marks = memory.marks()
-        projects = [*self.estate.projects, *self.estate.watched]
         read: list[tuple[str, Window, Scanned, list[Failure]]] = []
-        for number, project in enumerate(projects):
-            scope = f"gcp:{project.id}"
+        for number, place in enumerate(self._places):
+            scope = _scope(place)
             window = self.reading.window(scope, request, marks)
             reader = Reader(self._task(f"{request.sweep}-gcp{number}"))
             span = f"{window.start:%Y-%m-%dT%H:%M:%SZ}/{window.end:%Y-%m-%dT%H:%M:%SZ}"
@@ -166,7 +177,7 @@ class GcpLogs:
                     progress(f"reading the log of {scope}", page, 0)
                     reader.page(f"entries:list {scope} {span} page {page}", scope, body)
 
-                error = self.asker(project.id, window, self.reading.overlap, took)
+                error = self.asker(place, window, self.reading.overlap, took)
                 if error is not None:
                     failed.append((type(error).__name__, f"entries:list {scope}", error.what, error.todo))
             reader.flush()

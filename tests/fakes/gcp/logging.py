@@ -52,7 +52,8 @@ def entries(fake: GcpFake, body: bytes) -> Fault:
     for name in names:
         if refused := fake.refused("logging.logEntries.list", name):
             return refused
-        if name.removeprefix("projects/") not in fake.world.projects:
+        above = name in fake.world.folders or name.startswith("organizations/")
+        if name.removeprefix("projects/") not in fake.world.projects and not above:
             return denied("logging.logEntries.list", name)
     try:
         wanted = _Filter(asked.get("filter", "")).whole()
