@@ -31,6 +31,7 @@ from monitor.example.google import (
     through,
 )
 from monitor.example.google_plan import DEPLOY, update
+from monitor.facts.session import session_id
 from monitor.sources.gcp.log_scan import Reader, Task
 from monitor.sources.objects import Location
 from monitor.sweep.documents import KINDS, Judged, documents, judge_events
@@ -484,3 +485,22 @@ def test_whoever_deletes_files_of_the_log_is_told() -> None:
     assert scanned(entry(AT, *gone, key.format("receipts"), person("maria@example.com"), log=DATA_ACCESS)) == {
         "data_events": 1
     }
+
+
+def test_writes_of_places_that_are_no_account_are_not_mixed() -> None:
+    found = []
+    for place in ("billingAccounts/0A0B0C-111111-222222", "projects/999999999999"):
+        made = entry(
+            AT, "logging.googleapis.com", "google.logging.v2.ConfigServiceV2.DeleteSink", "x", person("a@example.com")
+        )
+        made["logName"] = f"{place}/logs/cloudaudit.googleapis.com%2Factivity"
+        found.append(gcp_audit.event(gcp_audit.record(line(made), {"1": "other"})))
+    assert len({session_id(event) for event in found}) == 2
+
+
+@pytest.mark.parametrize("text", ["=1+1", " =1+1", "＝1+1", "+x", "-x", "@x"])
+def test_a_cell_is_no_formula(text: str) -> None:
+    from monitor.cli.changes import _cell
+
+    assert _cell(text).startswith("'")
+    assert _cell("2 × ec2:RunInstances") == "2 × ec2:RunInstances"
