@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from monitor.sources.objects import GS, FolderObjects, Location, Objects
@@ -14,9 +14,12 @@ def connect(location: Location) -> Objects:
     return _bucket(location, os.getpid()) if location.bucket else FolderObjects(Path(location.folder))
 
 
-@lru_cache(maxsize=16)
+@cache
 def _bucket(location: Location, process: int) -> Objects:
-    """Return the bucket's store; a client costs a tenth of a second, serves all threads, and must not cross a fork."""
+    """Return the bucket's store; a client costs a tenth of a second, serves all threads, and must not cross a fork.
+
+    A process knows a handful of buckets, so none is ever put out: it would leave its connections open.
+    """
     if location.store == GS:
         from monitor.sources.gcp.gcs_objects import GcsObjects
 
