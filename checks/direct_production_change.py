@@ -184,7 +184,11 @@ CHECK = Check(
     facts=(ChangeSession,),
     expects=Expect,
     evaluate=evaluate,
-    needs=("s3:ListBucket and s3:GetObject on the trail's bucket", "kms:Decrypt on its key"),
+    needs=(
+        "s3:ListBucket and s3:GetObject on the trail's bucket",
+        "kms:Decrypt on its key",
+        "logging.logEntries.list on each project, or storage.objects.list and storage.objects.get on the sink's bucket",
+    ),
     remedy="undo it, or bring it through the pipeline; if it was an emergency, declare it in emergency_changes with its "
     "ticket and approver; if it is routine, have it approved as a standard change",
 )

@@ -134,6 +134,9 @@ CHECK = Check(
     facts=(ChangeSession,),
     expects=Expect,
     evaluate=evaluate,
-    needs=("s3:GetObject on the trail's bucket, for every account that credentials pass through",),
+    needs=(
+        "s3:GetObject on the trail's bucket, for every account that credentials pass through",
+        "logging.privateLogEntries.list on each project that credentials pass, or storage.objects.get on the sink's bucket",
+    ),
     remedy="deploy through the pipeline; or declare the subject in deploy_identities, if it is one that was approved",
 )

@@ -11,7 +11,7 @@ from monitor.model import Check
 _TICKED = re.compile(r"`([^`]+)`")
 _AWS = re.compile(r"\b(?:s3|sts|iam|kms|cloudtrail|organizations):[A-Z]")
 _GITHUB = re.compile(r"\b[a-z_]+:(?:read|write)\b")
-_GOOGLE = re.compile(r"\b(?:iam|resourcemanager)\.[a-zA-Z]+\.[a-zA-Z]+")
+_GOOGLE = re.compile(r"\b(?:iam|resourcemanager|logging)\.[a-zA-Z]+\.[a-zA-Z]+")
 _PROVIDERS = {"AWS": _AWS, "GitHub": _GITHUB, "Google": _GOOGLE}
 
 

@@ -115,11 +115,11 @@ def gcp_sources(config: Config, settings: GcpSettings, estate: GcpEstate, replay
     """Return the sources that read Google Cloud's audit logs and how they are kept, where the settings have `gcp.logs`."""
     if settings.logs is None:
         return []
+    from monitor.cli.compose_gcp import log_settings_source
     from monitor.cli.compose_gcp_logs import gcp_logs
-    from monitor.cli.compose_gcp_settings import log_settings_source
 
     logs = gcp_logs(config, settings, settings.logs, estate, replay, config.settings.workers or cores())
-    return [logs, log_settings_source(config, settings, estate, replay)]
+    return [logs, log_settings_source(settings, estate, replay)]
 
 
 def catalogues() -> Mapping[str, Catalogue]:

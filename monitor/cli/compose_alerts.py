@@ -128,8 +128,7 @@ def listening(
     from monitor.sweep.pressing import PressedFindings
 
     alerts = alerting(config, registry.discover())
-    if alerts is None:
-        raise AssertionError("the settings have alerts")
+    assert alerts
     buttons = Buttons(
         _slack(config, slack, clock, sleep),
         PressedFindings(store, alerts.view),

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from monitor.cli.clock import now
-from monitor.cli.show import complain
+from monitor.cli.compose_gcp import client_of
 from monitor.errors import SourceError
 from monitor.expected.models import GcpEstate
 from monitor.model import Window
 from monitor.settings import Config
 from monitor.settings.sections import GcpLogSettings, GcpSettings
-from monitor.sources.gcp.client import GcpConnection, connect
 from monitor.sources.gcp.log_entries import EntryPage, read_entries, unseen
 from monitor.sources.gcp.log_scopes import Reading
-from monitor.sources.gcp.log_source import GcpLogs
+from monitor.sources.gcp.log_source import Asker, GcpLogs
 from monitor.sources.objects import GoogleAccess, Location
 from monitor.sources.workers import pool
 
@@ -54,21 +51,14 @@ def gcp_logs(
     return GcpLogs(estate, reading, lambda: pool(workers), _asker(settings), buckets)
 
 
-def _asker(
-    settings: GcpSettings,
-) -> Callable[[str, Window, timedelta, Callable[[int, bytes], None]], SourceError | None]:
-    connection = GcpConnection(
-        api=settings.api,
-        credentials=settings.credentials,
-        impersonate=settings.impersonate or "",
-        patience=settings.patience_minutes * 60.0,
-    )
+def _asker(settings: GcpSettings) -> Asker:
+    connected = client_of(settings)
 
     def ask(project: str, window: Window, overlap: timedelta, took: Callable[[int, bytes], None]) -> SourceError | None:
         def given(page: EntryPage) -> None:
             took(page.number, page.body)
 
-        with connect(connection, clock=now, sleep=time.sleep, told=complain, replay=None) as client:
+        with connected(None) as client:
             error = read_entries(client, project, window, overlap, given).error
             return error or unseen(client, project)
 

@@ -35,7 +35,7 @@ def identity_sources(config: Config, replay: Path | None) -> list[Source]:
     if config.settings.gcp is not None and production.gcp is not None:
         from monitor.cli.compose_gcp import gcp_source
 
-        found.append(gcp_source(config, config.settings.gcp, production.gcp, replay))
+        found.append(gcp_source(config.settings.gcp, production.gcp, replay))
     return found
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, as_completed
+from itertools import islice
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -34,6 +35,37 @@ class Scanned(msgspec.Struct):
     """Of each object that could not be fetched: scope, key, kind of error, reason, what to grant."""
 
 
+Listed = tuple[str, str, ObjectInfo]
+"""An object that is to be read: its scope, its account, and its listing."""
+
+
+def fetch(store: Objects, objects: Sequence[Listed], threads: int) -> Iterator[tuple[Listed, bytes | SourceError]]:
+    """Yield objects with their bytes, or why they could not be read.
+
+    With several threads they are fetched ahead: latency is the cost of a bucket.
+    """
+
+    def get(entry: Listed) -> bytes | SourceError:
+        try:
+            return store.read(entry[2].key)
+        except SourceError as failed:
+            return failed
+
+    if threads <= 1:
+        for entry in objects:
+            yield entry, get(entry)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        ahead: deque[Future[bytes | SourceError]] = deque()
+        waiting = iter(objects)
+        for entry in islice(waiting, 2 * threads):
+            ahead.append(pool.submit(get, entry))
+        for entry in objects:
+            body = ahead.popleft().result()
+            ahead.extend(pool.submit(get, following) for following in islice(waiting, 1))
+            yield entry, body
+
+
 class Task(Protocol):
     """One worker's share of the objects: of each its scope, its account, and its listing."""
 
@@ -42,7 +74,7 @@ class Task(Protocol):
         """Return the name that its retained parts bear."""
 
     @property
-    def objects(self) -> tuple[tuple[str, str, ObjectInfo], ...]:
+    def objects(self) -> tuple[Listed, ...]:
         """Return its objects."""
 
 
@@ -164,13 +196,13 @@ def _suspected(found: LogObject, count: int) -> LogObject:
     return msgspec.structs.replace(found, damage=f"{found.damage}; {what}".strip("; "))
 
 
-def groups(todo: Iterable[tuple[str, str, ObjectInfo]], workers: int) -> list[tuple[tuple[str, str, ObjectInfo], ...]]:
+def groups(todo: Iterable[Listed], workers: int) -> list[tuple[Listed, ...]]:
     """Return shares of about equal size in bytes, in order, a few for each worker so that none waits long for another."""
     entries = sorted(todo, key=lambda entry: entry[2].key)
     total = sum(entry[2].size for entry in entries)
     share = max(_SMALL, total // max(1, workers * 8)) if workers > 1 else max(_SMALL, total)
-    found: list[tuple[tuple[str, str, ObjectInfo], ...]] = []
-    group: list[tuple[str, str, ObjectInfo]] = []
+    found: list[tuple[Listed, ...]] = []
+    group: list[Listed] = []
     size = 0
     for entry in entries:
         group.append(entry)

@@ -187,7 +187,10 @@ def collect(plan: Plan, ports: Ports, progress: Progress, stop: Stop = never) ->
             getattr(whole, field).update(getattr(found, field))
         for name, note in found.notes.items():
             before = whole.notes.get(name)
-            whole.notes[name] = before | note if isinstance(before, dict) and isinstance(note, dict) else note
+            if isinstance(before, dict) and isinstance(note, dict):
+                whole.notes[name] = before | note
+            else:
+                whole.notes[name] = before + note if isinstance(before, int) and isinstance(note, int) else note
     return whole
 
 

@@ -66,9 +66,10 @@ def test_the_spreadsheet_has_the_same_rows_and_no_formulas(both: Installation) -
 
 def test_the_table_names_each_class_and_counts_them(both: Installation) -> None:
     text = both("changes", "list", "--provider", "gcp").text
-    assert "firewalls" not in text.lower() or "compute:insert" in text
-    assert "direct" in text
-    assert "sessions wrote" in text
+    counts = Counter(row["class"] for row in both("changes", "list", "--provider", "gcp", "--format", "json").json)
+    told = " · ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    assert f"{sum(counts.values())} sessions wrote: {told}" in text
+    assert {"direct", "unknown", "normal"} <= set(counts)
 
 
 def test_before_the_first_sweep_it_says_that_nothing_is_known(tmp_path: Path, organisation: Path) -> None:

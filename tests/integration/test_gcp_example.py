@@ -273,6 +273,21 @@ def test_an_operation_that_ends_in_a_later_sweep_is_one_change_and_ends_once(
     assert "end0" not in found, "judged anew, it is still one change"
 
 
+def test_an_operation_is_one_change_however_often_its_window_is_read(copied: Installation) -> None:
+    copied.sweep()
+    once = writes_of(copied, 0)
+    copied.edit(
+        "expected/production.yaml", "    projects:\n", "    projects:\n      - {id: example-new, name: new, number: '7'}\n"
+    )
+    copied.sweep()  # the files are read again, for the sake of the new project
+    again = writes_of(copied, 1)
+    assert set(again) <= set(once), "no entry that ended an operation came back as a change"
+
+
+def writes_of(of: Installation, number: int) -> list[str]:
+    return [w["id"] for r in of.results(number) if r.subject.startswith(SESSION) for w in r.observed["writes"]]
+
+
 def test_a_session_is_listed_with_all_its_writes_over_sweeps(copied: Installation, tmp_path: Path) -> None:
     when = datetime(2026, 3, 30, 20, 30, tzinfo=UTC)
     entries = delivery(when)

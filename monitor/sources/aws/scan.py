@@ -7,10 +7,6 @@ next to what it read: one LogObject for each file, and the writes and token exch
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 
 import msgspec
 
@@ -27,8 +23,8 @@ from monitor.facts.log_object import LogObject
 from monitor.model import EvidenceRef
 from monitor.sources import retained
 from monitor.sources.connect import connect
-from monitor.sources.objects import Location, ObjectInfo, Objects
-from monitor.sources.scanned import Scanned
+from monitor.sources.objects import Location, ObjectInfo
+from monitor.sources.scanned import Scanned, fetch
 
 _DENSE, _RECORD = 40, 64
 """A log file inflates tenfold, and no record is so short (bytes): what is otherwise would cost a worker all its memory."""
@@ -55,37 +51,13 @@ def scan(task: Task) -> Scanned:
     """Read every object of a task to its end. Never raises for what an object holds or for one that cannot be read."""
     store = connect(task.logs)
     reader = _Reader(task)
-    for (scope, account, info), body in _fetch(store, task):
+    for (scope, account, info), body in fetch(store, task.objects, task.threads):
         if isinstance(body, SourceError):
             reader.answer.unread.append((scope, info.key, type(body).__name__, body.what, body.todo))
         else:
             reader.read(info.key, scope, account, body)
     reader.flush()
     return reader.answer
-
-
-def _fetch(store: Objects, task: Task) -> Iterator[tuple[tuple[str, str, ObjectInfo], bytes | SourceError]]:
-    """Yield objects with their bytes; a bucket's are fetched ahead by a few threads, since latency is the cost there."""
-
-    def get(entry: tuple[str, str, ObjectInfo]) -> bytes | SourceError:
-        try:
-            return store.read(entry[2].key)
-        except SourceError as failed:
-            return failed
-
-    if task.threads <= 1:
-        for entry in task.objects:
-            yield entry, get(entry)
-        return
-    with ThreadPoolExecutor(task.threads) as pool:
-        ahead: deque[Future[bytes | SourceError]] = deque()
-        waiting = iter(task.objects)
-        for entry in islice(waiting, 2 * task.threads):
-            ahead.append(pool.submit(get, entry))
-        for entry in task.objects:
-            body = ahead.popleft().result()
-            ahead.extend(pool.submit(get, following) for following in islice(waiting, 1))
-            yield entry, body
 
 
 class _Reader:

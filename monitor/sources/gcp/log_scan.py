@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from itertools import islice
 
 import msgspec
 
@@ -26,8 +22,8 @@ from monitor.facts.session import session_id
 from monitor.model import EvidenceRef
 from monitor.sources import retained
 from monitor.sources.connect import connect
-from monitor.sources.objects import Location, ObjectInfo, Objects
-from monitor.sources.scanned import Scanned
+from monitor.sources.objects import Location, ObjectInfo
+from monitor.sources.scanned import Scanned, fetch
 
 FLUSH = 20_000
 """Rows held before they are written: bounds a worker's memory whatever the archive's size."""
@@ -54,37 +50,13 @@ def scan(task: Task) -> Scanned:
     """Read every object of a task to its end. Never raises for what an object holds or for one that cannot be read."""
     store = connect(task.logs)
     reader = Reader(task)
-    for (scope, _, info), body in _fetch(store, task):
+    for (scope, _, info), body in fetch(store, task.objects, task.threads):
         if isinstance(body, SourceError):
             reader.answer.unread.append((scope, info.key, type(body).__name__, body.what, body.todo))
         else:
             reader.file(info.key, scope, body)
     reader.flush()
     return reader.answer
-
-
-def _fetch(store: Objects, task: Task) -> Iterator[tuple[tuple[str, str, ObjectInfo], bytes | SourceError]]:
-    """Yield objects with their bytes; a bucket's are fetched ahead by a few threads, since latency is the cost there."""
-
-    def get(entry: tuple[str, str, ObjectInfo]) -> bytes | SourceError:
-        try:
-            return store.read(entry[2].key)
-        except SourceError as failed:
-            return failed
-
-    if task.threads <= 1:
-        for entry in task.objects:
-            yield entry, get(entry)
-        return
-    with ThreadPoolExecutor(task.threads) as pool:
-        ahead: deque[Future[bytes | SourceError]] = deque()
-        waiting = iter(task.objects)
-        for entry in islice(waiting, 2 * task.threads):
-            ahead.append(pool.submit(get, entry))
-        for entry in task.objects:
-            body = ahead.popleft().result()
-            ahead.extend(pool.submit(get, following) for following in islice(waiting, 1))
-            yield entry, body
 
 
 class Reader:

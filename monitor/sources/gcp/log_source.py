@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from functools import partial
+from operator import itemgetter
 
 import msgspec
 
@@ -213,22 +214,23 @@ class GcpLogs:
         if not events:
             return
         since = start - _LONGEST_OPERATION
-        over = {one.subject for one in memory.remembered(ENDED, since=since)}
-        begun = {one.subject for one in memory.remembered(OPERATION, since=since)} - over
+        ended = {one.subject: msgspec.json.decode(one.body, type=str) for one in memory.remembered(ENDED, since=since)}
+        begun = {one.subject for one in memory.remembered(OPERATION, since=since)}
         first = {operation(event): event for event in events if not event.ends}
         begun |= first.keys()
-        dropped: dict[str, ChangeEvent] = {}
+        gone: dict[str, ChangeEvent] = {}
         for event in events:
-            if event.ends and operation(event) in begun:
-                dropped.setdefault(operation(event), event)
-        gone = {id(event) for event in dropped.values()}
-        answer.facts[:] = [fact for fact in answer.facts if id(fact) not in gone]
-        self._forget(dropped.values(), answer)
-        noted = [(OPERATION, name, event) for name, event in sorted(first.items()) if name not in dropped]
-        noted += [(ENDED, name, event) for name, event in sorted(dropped.items()) if name not in first]
+            name = operation(event)
+            # A window may be read again: the entry that ended it then ends it still, and no other does.
+            if event.ends and name in begun | ended.keys() and ended.setdefault(name, event.id) == event.id:
+                gone[name] = event
+        last = {id(event) for event in gone.values()}
+        answer.facts[:] = [fact for fact in answer.facts if id(fact) not in last]
+        self._forget(gone.values(), answer)
         answer.remember += [
-            Remembered(kind=kind, id=name, subject=name, at=event.time, body=msgspec.Raw(b"{}"))
-            for kind, name, event in noted
+            Remembered(kind=kind, id=name, subject=name, at=event.time, body=msgspec.Raw(msgspec.json.encode(event.id)))
+            for kind, found in ((OPERATION, first), (ENDED, gone))
+            for name, event in sorted(found.items(), key=itemgetter(0))
         ]
 
     def _forget(self, events: Iterable[ChangeEvent], answer: Collected) -> None:
