@@ -32,9 +32,12 @@ class _Caller(msgspec.Struct, gc=False):
     thirdPartyPrincipal: msgspec.Raw = ABSENT
 
 
-class _Call(msgspec.Struct, gc=False):
+class _Named(msgspec.Struct, gc=False):
     serviceName: str = ""
     methodName: str = ""
+
+
+class _Call(_Named, gc=False):
     authenticationInfo: _Caller | None = None
 
 
@@ -42,6 +45,15 @@ class Slim(msgspec.Struct, gc=False):
     """What tells whether an entry needs a closer look."""
 
     protoPayload: _Call | None = None
+    insertId: msgspec.Raw = ABSENT
+    timestamp: str = ""
+    logName: str = ""
+
+
+class _SlimData(msgspec.Struct, gc=False):
+    """The same for a file of data access, of whose entries nobody asks who called."""
+
+    protoPayload: _Named | None = None
     insertId: msgspec.Raw = ABSENT
     timestamp: str = ""
     logName: str = ""
@@ -55,6 +67,7 @@ Plain = Callable[[str, str, str], str]
 """Given place, service and caller of a call that writes: under which word it can be counted as it is, or empty if not."""
 _slim = msgspec.json.Decoder(Slim).decode
 _slims = msgspec.json.Decoder(Slim).decode_lines
+_slims_data = msgspec.json.Decoder(_SlimData).decode_lines
 _page = msgspec.json.Decoder(_Page).decode
 
 
@@ -90,8 +103,8 @@ def page(content: bytes) -> list[bytes]:
         raise Malformed(f"not a page of log entries: {short(wrong)}") from wrong
 
 
-def sift_lines(content: bytes | bytearray, plain: Plain) -> Pass:
-    """Return the same as `sift` of the lines of an hourly file. Never raises.
+def sift_lines(content: bytes | bytearray, plain: Plain, *, data: bool = False) -> Pass:
+    """Return the same as `sift` of the lines of an hourly file; `data` if it is one of data access. Never raises.
 
     A piece of the file is decoded in one call: what is decoded stays in the processor's cache, and a file of many tiny lines
     costs no more memory than a piece. A flagged entry's line is found by the address of its `insertId` in the buffer; lines
@@ -104,7 +117,7 @@ def sift_lines(content: bytes | bytearray, plain: Plain) -> Pass:
     broken = 0
     while start < size:
         end = content.find(b"\n", start + _PIECE) + 1 or size
-        found = _piece(content, view[start:end], base, plain)
+        found = _piece(content, view[start:end], base, plain, _slims_data if data else _slims)
         if found is None:
             found = sift(lines(content[start:end]), plain)
             broken += sum(1 for one in found.flagged if one.broken)
@@ -126,10 +139,16 @@ def sift_lines(content: bytes | bytearray, plain: Plain) -> Pass:
 _PIECE = 1 << 20
 
 
-def _piece(content: bytes | bytearray, view: memoryview, base: int, plain: Plain) -> Pass | None:
+def _piece(
+    content: bytes | bytearray,
+    view: memoryview,
+    base: int,
+    plain: Plain,
+    decode: Callable[[memoryview], Sequence[_Slim]],
+) -> Pass | None:
     """Return what a piece of whole lines holds, or None where its lines have to be looked at one by one."""
     try:
-        slims = _slims(view)
+        slims = decode(view)
     except ERRORS:
         return None
     wanted: list[int] = []
@@ -147,7 +166,7 @@ def _piece(content: bytes | bytearray, view: memoryview, base: int, plain: Plain
 
 def sift(bodies: list[bytes], plain: Plain) -> Pass:
     """Return which entries need a closer look, and count the others. Never raises."""
-    slims: list[Slim] = []
+    slims: list[_Slim] = []
     broken: dict[int, str] = {}
     for number, body in enumerate(bodies):
         try:
@@ -164,19 +183,15 @@ def sift(bodies: list[bytes], plain: Plain) -> Pass:
     return found
 
 
-def _counted(slims: Sequence[Slim], plain: Plain, wanted: list[int]) -> Pass:
+def _counted(slims: Sequence[_Slim], plain: Plain, wanted: list[int]) -> Pass:
     """Return counts and times of all entries; `wanted` gets the numbers of those that need a closer look."""
     counted: dict[str, int] = {}
     data = 0
     for number, slim in enumerate(slims):
         call = slim.protoPayload
         # Nine entries in ten are data access: the shortest way for them.
-        if (
-            call is not None
-            and call.methodName
-            and slim.logName.endswith("/logs/cloudaudit.googleapis.com%2Fdata_access")
-        ):
-            if _is_looked_at(call):
+        if call is not None and call.methodName and slim.logName.endswith(_DATA_ACCESS):
+            if call.serviceName in _LOOKED_AT and _is_looked_at(call):
                 wanted.append(number)
             else:
                 data += 1
@@ -192,7 +207,12 @@ def _counted(slims: Sequence[Slim], plain: Plain, wanted: list[int]) -> Pass:
     return Pass(len(slims), [], counted, "", min(times, default=""), max(times, default=""))
 
 
-def _is_looked_at(call: _Call) -> bool:
+_Slim = Slim | _SlimData
+_DATA_ACCESS = "/logs/cloudaudit.googleapis.com%2Fdata_access"
+_LOOKED_AT = ISSUERS | {"storage.googleapis.com", "k8s.io"}
+
+
+def _is_looked_at(call: _Named) -> bool:
     """Return whether an entry of the data access log matters: it issues credentials, reaches into a cluster, or may tamper."""
     service, method = call.serviceName, call.methodName
     if service == "storage.googleapis.com":
@@ -200,7 +220,7 @@ def _is_looked_at(call: _Call) -> bool:
     return service in ISSUERS or (service == "k8s.io" and bool(INTERACTIVE.match(method)))
 
 
-def _word(slim: Slim, plain: Plain) -> str:
+def _word(slim: _Slim, plain: Plain) -> str:
     """Return under which word an entry counts; empty if it needs a closer look."""
     call = slim.protoPayload
     if call is None or not call.methodName:
@@ -212,7 +232,7 @@ def _word(slim: Slim, plain: Plain) -> str:
         return "service_writes"  # Google's own systems acted: https://cloud.google.com/logging/docs/audit#system-event
     if log == POLICY:
         return "attempts"
-    if log != ACTIVITY:
+    if log != ACTIVITY or not isinstance(call, _Call):
         return ""
     caller = call.authenticationInfo
     # Whom somebody stands behind is looked at.

@@ -46,7 +46,10 @@ def write_project(out: Path, seed: int = 19) -> int:
 
 
 def write_bulk(out: Path, *, seed: int = 7, events: int = 400_000, hours: int = 100) -> tuple[Counter[str], int]:
-    """Write bulk traffic in hourly files: 93 % reads, 5 % Google's own agents, the rest writes; return counts and bytes."""
+    """Write bulk traffic in hourly files: 93 % reads, 6 % Google's own agents, the rest writes; return counts and bytes.
+
+    As in the bulk of CloudTrail, about one entry in fifty is kept.
+    """
     start = datetime(2026, 3, 1, tzinfo=UTC)
     chance = Chance("google-bulk", seed)
     counts: Counter[str] = Counter()
@@ -73,7 +76,7 @@ def write_bulk(out: Path, *, seed: int = 7, events: int = 400_000, hours: int = 
                         metadata={"audience": "x" * (300 + chance.below(400))},
                     )
                 )  # fmt: skip
-            elif draw < 0.98:
+            elif draw < 0.9856:
                 counts["agents"] += 1
                 made.append(
                     entry(
@@ -81,7 +84,7 @@ def write_bulk(out: Path, *, seed: int = 7, events: int = 400_000, hours: int = 
                         chance.pick(agents), project=project, request={"name": f"n{number}", "disks": ["d" * chance.below(600)]},
                     )
                 )  # fmt: skip
-            elif draw < 0.99:
+            elif draw < 0.9956:
                 counts["writes"] += 1
                 made.append(
                     entry(

@@ -360,7 +360,9 @@ def test_a_credential_that_google_refuses_is_one_line(gcp: Here, google: GcpFake
     google.faults = lambda method, path, number: (401, {}, b"{}")
     found = gcp.asked()
     assert found["credentials"]["state"] == "bad"
-    assert set(found["credentials"]["blind"]) == {"deploy-credentials", "deploy-privilege", "deploy-trust"}
+    identities = {"deploy-credentials", "deploy-privilege", "deploy-trust"}
+    logs = {"audit-log-integrity", "direct-production-change", "pipeline-session-proof"}
+    assert set(found["credentials"]["blind"]) == identities | logs
 
 
 # What no server is needed for.

@@ -277,7 +277,9 @@ def test_an_operation_is_one_change_however_often_its_window_is_read(copied: Ins
     copied.sweep()
     once = writes_of(copied, 0)
     copied.edit(
-        "expected/production.yaml", "    projects:\n", "    projects:\n      - {id: example-new, name: new, number: '7'}\n"
+        "expected/production.yaml",
+        "    projects:\n",
+        "    projects:\n      - {id: example-new, name: new, number: '7'}\n",
     )
     copied.sweep()  # the files are read again, for the sake of the new project
     again = writes_of(copied, 1)

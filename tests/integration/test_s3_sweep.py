@@ -101,6 +101,8 @@ def test_a_bucket_is_read_once_and_judged_as_a_folder_is(
     here.sweep()
     assert sorted(buckets.gets(bucket, "_CloudTrail_")) == [f"{PREFIX}/{key}" for key in log_keys(delivered)]
     assert sorted(o.key for o in here.record().objects) == log_keys(delivered)
+    read = [c for c in here.manifests()[0].coverage() if c.source == "aws.logs"]
+    assert sum(c.counts["requests"] for c in read) == len(log_keys(delivered)), "what a sweep asks is counted"
     chains = [r for r in here.results() if ":chain@" in r.subject]
     assert [(r.outcome, r.reason) for r in chains if r.outcome != "pass"] == []
     assert len(chains) == 4

@@ -104,7 +104,11 @@ def test_the_fast_way_agrees_with_line_by_line(entries: list[dict[str, Any]], sp
     def plain(place: str, service: str, caller: str) -> str:
         return "service_writes" if agent(caller) else ""
 
-    fast, slow = wire.sift_lines(content, plain), wire.sift(wire.lines(content), plain)
+    slow = wire.sift(wire.lines(content), plain)
+    hinted = wire.sift_lines(content, plain, data=True)
+    assert hinted.records == slow.records
+    assert {one.number for one in slow.flagged} <= {one.number for one in hinted.flagged}
+    fast = wire.sift_lines(content, plain)
     assert (fast.records, fast.plain, fast.first, fast.last) == (slow.records, slow.plain, slow.first, slow.last)
     assert sorted((one.number, one.body.strip(), one.broken) for one in fast.flagged) == sorted(
         (one.number, one.body.strip(), one.broken) for one in slow.flagged

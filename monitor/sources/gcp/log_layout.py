@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
-from monitor.decode.gcp_catalogue import LOGS
+from monitor.decode.gcp_catalogue import DATA_ACCESS, LOGS
 
 _FILE = re.compile(
     r"cloudaudit\.googleapis\.com/(?:activity|data_access|system_event|policy)/(\d{4})/(\d\d)/(\d\d)/"
@@ -29,6 +29,11 @@ def hour_of(key: str) -> datetime | None:
         return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
+
+
+def is_data_access(key: str) -> bool:
+    """Return whether a file is one of the data access log, as its place says."""
+    return key.startswith(f"{DATA_ACCESS}/")
 
 
 def folders(first: date, last: date) -> Iterator[str]:

@@ -22,6 +22,7 @@ from monitor.facts.session import session_id
 from monitor.model import EvidenceRef
 from monitor.sources import retained
 from monitor.sources.connect import connect
+from monitor.sources.gcp.log_layout import is_data_access
 from monitor.sources.objects import Location, ObjectInfo
 from monitor.sources.scanned import Scanned, fetch
 
@@ -88,7 +89,9 @@ class Reader:
         except Malformed as damaged:
             self._damaged(key, scope, body, digest, damaged.what)
             return
-        self._judge(key, scope, body, digest, len(content), wire.sift_lines(content, self._plain))
+        self._judge(
+            key, scope, body, digest, len(content), wire.sift_lines(content, self._plain, data=is_data_access(key))
+        )
 
     def page(self, key: str, scope: str, body: bytes) -> None:
         """Judge one answer of entries:list."""
